@@ -4,9 +4,15 @@
 //! Nothing here reads a clock, draws a random number, opens a socket or waits. Time and randomness come
 //! in through [`Env`], so every rule can be tested by a table.
 
+pub mod contextual_tools;
+pub mod conversations;
 pub mod env;
+pub mod frames;
 pub mod ids;
+pub mod messages;
+pub mod queue;
 pub mod time;
+pub mod turns;
 
 pub use env::{Clock, Env, ManualClock, Rng, SystemClock, SystemRng};
 pub use ids::*;

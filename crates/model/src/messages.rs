@@ -1,0 +1,380 @@
+//! The messages of a conversation, in the shapes clients know (ai-conversations.md 10).
+
+use crate::MessageId;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Absent only in failures that were never stored.
+    pub id: Option<MessageId>,
+    /// What is said, and by whom.
+    pub body: Body,
+}
+
+/// What a message says, by its `type`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// `human`: what the user wrote.
+    Human(Human),
+    /// `ai`: what the assistant answered.
+    Ai(Ai),
+    /// `tool`: what a tool that the assistant called gave back.
+    Tool(Tool),
+    /// `ai/failure`: the turn could not be finished; the text says what the user can do.
+    Failure(String),
+}
+
+/// What the user wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Human {
+    /// The text, trimmed.
+    pub content: String,
+    /// What the user's page showed, as the client sent it.
+    pub ui_context: Option<Value>,
+    /// The client's mark for this request.
+    pub trace_id: Option<Uuid>,
+}
+
+/// What the assistant answered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ai {
+    /// Markdown.
+    pub content: String,
+    /// What else is known of the answer.
+    pub meta: Option<Meta>,
+    /// The tools the assistant wants to be called.
+    pub tool_calls: Vec<ToolCall>,
+}
+
+/// What else is known of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Choices offered to the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Value>,
+    /// Why the text ends where it does, when it was not the assistant who ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<Interrupted>,
+    /// The knowledge the answer rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+    /// The model's reasoning, in blocks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thinking: Vec<Value>,
+}
+
+impl Meta {
+    /// One block of reasoning text; nothing for an empty text.
+    pub fn thinking_blocks(text: &str) -> Vec<Value> {
+        if text.is_empty() {
+            Vec::new()
+        } else {
+            vec![json!({"type": "thinking", "thinking": text})]
+        }
+    }
+
+    fn into_option(self) -> Option<Self> {
+        (self != Self::default()).then_some(self)
+    }
+}
+
+/// Why an answer was cut (spec "Cancel" and "Crash, stop, takeover").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interrupted {
+    /// The user stopped it.
+    Cancelled,
+    /// The model or the server failed in the middle.
+    Failed,
+}
+
+/// A piece of knowledge that an answer cites.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// The article's id.
+    pub article_id: Uuid,
+    /// The heading the passage stands under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heading: Option<String>,
+    /// The article's title.
+    pub title: String,
+    /// Where the article can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// A call of a tool, as the assistant asked for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The arguments; `{}` in partial messages.
+    pub args: Value,
+    /// The call's id, made by the model.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// Always `tool_call`.
+    #[serde(rename = "type", default = "tool_call_type")]
+    pub kind: String,
+}
+
+impl ToolCall {
+    /// A call of the tool `name`.
+    pub fn new(id: String, name: String, args: Value) -> Self {
+        Self {
+            args,
+            id,
+            name,
+            kind: tool_call_type(),
+        }
+    }
+}
+
+fn tool_call_type() -> String {
+    "tool_call".into()
+}
+
+/// What a tool gave back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    /// What the model is told.
+    pub content: String,
+    /// The call this answers.
+    pub tool_call_id: String,
+    /// What the client's page is handed, keyed by the tool's name.
+    pub ui_payload: Option<Map<String, Value>>,
+}
+
+impl Message {
+    /// A human message.
+    pub fn human(
+        id: MessageId,
+        content: String,
+        ui_context: Option<Value>,
+        trace_id: Uuid,
+    ) -> Self {
+        Self {
+            id: Some(id),
+            body: Body::Human(Human {
+                content,
+                ui_context,
+                trace_id: Some(trace_id),
+            }),
+        }
+    }
+
+    /// A plain answer.
+    pub fn ai(id: MessageId, content: impl Into<String>) -> Self {
+        Self {
+            id: Some(id),
+            body: Body::Ai(Ai {
+                content: content.into(),
+                ..Ai::default()
+            }),
+        }
+    }
+
+    /// A visible failure.
+    pub fn failure(id: MessageId, content: impl Into<String>) -> Self {
+        Self {
+            id: Some(id),
+            body: Body::Failure(content.into()),
+        }
+    }
+
+    /// An answer that is not (or not yet) a final message may lack an id; the stored form never does.
+    pub fn partial(body: Body) -> Self {
+        Self { id: None, body }
+    }
+
+    /// The value of `type`.
+    pub fn kind(&self) -> &'static str {
+        match self.body {
+            Body::Human(_) => "human",
+            Body::Ai(_) => "ai",
+            Body::Tool(_) => "tool",
+            Body::Failure(_) => "ai/failure",
+        }
+    }
+
+    /// An `ai` message without text, calls and meta says nothing: it is neither stored nor shown
+    /// (ai-conversations.md 3.1).
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.body, Body::Ai(ai) if ai.content.is_empty() && ai.tool_calls.is_empty() && ai.meta.is_none())
+    }
+
+    /// The form of streams and of storage: nulls left out, keys in alphabetical order (ai-conversations.md 5.1).
+    pub fn to_stream_json(&self) -> String {
+        let mut object = self.to_object();
+        object.retain(|_, value| !value.is_null());
+        Value::Object(object).to_string()
+    }
+
+    /// The form of GET: absent fields are null (ai-conversations.md 3.1).
+    pub fn to_detail(&self) -> Value {
+        Value::Object(self.to_object())
+    }
+
+    fn to_object(&self) -> Map<String, Value> {
+        let fields = match &self.body {
+            Body::Human(human) => json!({
+                "content": human.content,
+                "trace_id": human.trace_id,
+                "ui_context": human.ui_context,
+            }),
+            Body::Ai(ai) => json!({
+                "content": ai.content,
+                "meta": ai.meta.clone().and_then(Meta::into_option),
+                "tool_calls": if ai.tool_calls.is_empty() { Value::Null } else { json!(ai.tool_calls) },
+            }),
+            Body::Tool(tool) => json!({
+                "content": tool.content,
+                "tool_call_id": tool.tool_call_id,
+                "ui_payload": tool.ui_payload,
+            }),
+            Body::Failure(content) => json!({ "content": content }),
+        };
+        let Value::Object(mut object) = fields else {
+            return Map::new();
+        };
+        object.insert("id".into(), json!(self.id));
+        object.insert("parent_tool_call_id".into(), Value::Null);
+        object.insert("type".into(), json!(self.kind()));
+        object
+    }
+
+    /// Reads a stored message; `None` when the text is not one that this version writes.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        let stored: Stored = serde_json::from_str(text).ok()?;
+        let content = stored.content.unwrap_or_default();
+        let body = match stored.kind.as_str() {
+            "human" => Body::Human(Human {
+                content,
+                ui_context: stored.ui_context,
+                trace_id: stored.trace_id,
+            }),
+            "ai" => Body::Ai(Ai {
+                content,
+                meta: stored.meta,
+                tool_calls: stored.tool_calls,
+            }),
+            "tool" => Body::Tool(Tool {
+                content,
+                tool_call_id: stored.tool_call_id.unwrap_or_default(),
+                ui_payload: stored.ui_payload,
+            }),
+            "ai/failure" => Body::Failure(content),
+            _ => return None,
+        };
+        Some(Self {
+            id: stored.id.map(MessageId),
+            body,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(rename = "type")]
+    kind: String,
+    id: Option<Uuid>,
+    content: Option<String>,
+    ui_context: Option<Value>,
+    trace_id: Option<Uuid>,
+    meta: Option<Meta>,
+    #[serde(default)]
+    tool_calls: Vec<ToolCall>,
+    tool_call_id: Option<String>,
+    ui_payload: Option<Map<String, Value>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> MessageId {
+        MessageId(Uuid::from_u128(7))
+    }
+
+    fn every_kind() -> Vec<Message> {
+        let call = ToolCall::new("c1".into(), "open_page".into(), json!({"path": "/"}));
+        let meta = Meta {
+            interrupted: Some(Interrupted::Cancelled),
+            thinking: Meta::thinking_blocks("hm"),
+            ..Meta::default()
+        };
+        vec![
+            Message::human(
+                id(),
+                "hello".into(),
+                Some(json!({"dashboards": []})),
+                Uuid::from_u128(1),
+            ),
+            Message::ai(id(), "hi"),
+            Message {
+                id: Some(id()),
+                body: Body::Ai(Ai {
+                    content: "so".into(),
+                    meta: Some(meta),
+                    tool_calls: vec![call],
+                }),
+            },
+            Message {
+                id: Some(id()),
+                body: Body::Tool(Tool {
+                    content: "done".into(),
+                    tool_call_id: "c1".into(),
+                    ui_payload: json!({"open_page": {"path": "/"}}).as_object().cloned(),
+                }),
+            },
+            Message::failure(id(), "no luck"),
+        ]
+    }
+
+    #[test]
+    fn every_kind_survives_storage() {
+        for message in every_kind() {
+            assert_eq!(
+                Message::from_stored(&message.to_stream_json()),
+                Some(message)
+            );
+        }
+    }
+
+    #[test]
+    fn the_stream_form_leaves_out_nulls_and_sorts_keys() {
+        let message = Message::partial(Body::Ai(Ai {
+            content: "test response".into(),
+            ..Ai::default()
+        }));
+        assert_eq!(
+            message.to_stream_json(),
+            r#"{"content":"test response","type":"ai"}"#
+        );
+    }
+
+    #[test]
+    fn the_detail_form_shows_nulls() {
+        let detail = Message::ai(id(), "hi").to_detail();
+        for field in ["meta", "tool_calls", "parent_tool_call_id"] {
+            assert_eq!(detail.get(field), Some(&Value::Null), "{field}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_is_not_read() {
+        assert_eq!(
+            Message::from_stored(r#"{"type":"ai/poem","content":"x"}"#),
+            None
+        );
+        assert_eq!(Message::from_stored("nonsense"), None);
+    }
+
+    #[test]
+    fn only_an_answer_without_text_calls_and_meta_is_empty() {
+        assert!(Message::ai(id(), "").is_empty());
+        assert!(every_kind().iter().all(|message| !message.is_empty()));
+    }
+}
