@@ -1,0 +1,64 @@
+//! What can go wrong with a model.
+
+use std::time::Duration;
+
+/// Why a model gave no answer, sorted by what the customer is told (AC 5.7).
+///
+/// `Display` is for logs. It names statuses, error codes and transport causes, and never the key, the prompt
+/// or the provider's own message, which may quote either.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The model answered 400 or 422: in practice, the conversation is too long for it.
+    #[error("the model rejected the request: {detail}")]
+    TooLong {
+        /// The HTTP status, or the status that an error inside a stream stands for.
+        status: u16,
+        /// The cause, for logs.
+        detail: String,
+    },
+    /// The model cannot answer now: 408, 429, 5xx, no connection, a timeout, or a connection closed in the
+    /// middle of an answer.
+    #[error("the model is unavailable: {detail}")]
+    Unavailable {
+        /// How long the server asked to wait, if it did.
+        retry_after: Option<Duration>,
+        /// The cause, for logs.
+        detail: String,
+    },
+    /// Any other status, such as 401, 403 or 404: a person has to change the configuration.
+    #[error("the model's API answered with an error: {detail}")]
+    Api {
+        /// The HTTP status, or the status that an error inside a stream stands for.
+        status: u16,
+        /// The cause and a hint, for logs.
+        detail: String,
+    },
+    /// The server said yes and then sent something that is no answer: not JSON, or beyond every limit.
+    /// The customer is told the same as for [`Error::Unavailable`].
+    #[error("the model's answer cannot be understood: {0}")]
+    BadStream(String),
+    /// The configuration cannot work. Only [`Provider::new`](crate::Provider::new) returns this.
+    #[error("the model's configuration is wrong: {0}")]
+    Config(String),
+}
+
+impl Error {
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::Unavailable {
+            retry_after: None,
+            detail: detail.into(),
+        }
+    }
+
+    /// The error that a status stands for; `None` for a status of success.
+    pub(crate) fn of_status(status: u16, retry_after: Option<Duration>, detail: String) -> Self {
+        match status {
+            400 | 422 => Self::TooLong { status, detail },
+            408 | 429 | 500..=599 => Self::Unavailable {
+                retry_after,
+                detail,
+            },
+            _ => Self::Api { status, detail },
+        }
+    }
+}
