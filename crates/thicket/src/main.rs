@@ -1,1 +1,11 @@
-fn main() {}
+//! The `thicket` program: command line, configuration, and the wiring of the server.
+
+mod cli;
+mod config;
+mod logging;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

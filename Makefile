@@ -1,0 +1,28 @@
+# Everything a person needs to do here, in one place. `make` alone prints this list.
+
+SHELL := bash
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test lint fmt bench
+
+help: ## This list
+	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
+
+demo: ## Build, start a server with a sample project, and print how to talk to it
+	$(CARGO) run --locked --release -p thicket -- demo
+
+build: ## The release binary, target/release/thicket
+	$(CARGO) build --locked --release -p thicket
+
+test: ## All tests, on SQLite and on PostgreSQL
+	scripts/test
+
+lint: ## Formatting, clippy, rustdoc, and what may be in the dependency graph
+	scripts/lint
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+bench: ## Benchmarks
+	scripts/bench

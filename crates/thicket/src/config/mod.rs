@@ -1,0 +1,180 @@
+//! Configuration: flag over environment over file over default.
+//!
+//! Every setting is defined once, in the `settings!` table below. The fields of [`Config`], the flags of
+//! the command line, the environment variables, the messages and the table in `docs/operations.md` all
+//! come from there.
+
+mod layers;
+mod reference;
+mod types;
+
+pub use layers::Sources;
+pub use reference::reference;
+pub use types::{
+    BaseUrl, Count, DatabaseUrl, Listen, LogFormat, Provider, Secret, Size, StatusCodes, Switch,
+    Unavailable,
+};
+
+use layers::Layers;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+use types::Setting;
+
+/// Who looks at a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every command.
+    Every,
+    /// Only the commands that run a server.
+    Server,
+}
+
+/// What is known about a setting.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name in the file; a dot separates section and name.
+    pub name: &'static str,
+    /// Its default, as it would be written. Empty when there is none.
+    pub default: &'static str,
+    /// What people read instead of an empty default.
+    pub shown_default: &'static str,
+    /// What it does, in a line or two.
+    pub doc: &'static str,
+    /// Who looks at it.
+    pub reach: Reach,
+    /// Whether its value must not be seen. Such a setting has no flag: command lines are public.
+    pub secret: bool,
+}
+
+impl Key {
+    /// Its environment variable.
+    pub fn variable(&self) -> String {
+        format!("THICKET_{}", self.name.replace('.', "_").to_uppercase())
+    }
+
+    /// Its flag, without the dashes before it.
+    pub fn flag(&self) -> String {
+        self.name.replace(['.', '_'], "-")
+    }
+
+    /// Its default, as people read it.
+    pub fn default_for_people(&self) -> &'static str {
+        if self.default.is_empty() {
+            self.shown_default
+        } else {
+            self.default
+        }
+    }
+}
+
+/// The configuration cannot be used. One line that names the setting and where it was set.
+#[derive(Debug)]
+pub struct ConfigError(String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+macro_rules! settings {
+    ($($field:ident: $type:ty, $name:literal = $default:literal $(($shown:literal))?, $reach:ident $($secret:ident)?, $doc:literal;)*) => {
+        /// Every setting, in the order of the documentation.
+        pub const KEYS: &[Key] = &[$(Key {
+            name: $name,
+            default: $default,
+            shown_default: concat!($($shown)?),
+            doc: $doc,
+            reach: Reach::$reach,
+            secret: !stringify!($($secret)?).is_empty(),
+        }),*];
+
+        /// The settings of this process. `Debug` shows no secrets.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $(#[doc = $doc] pub $field: $type,)*
+        }
+
+        impl Config {
+            /// Reads and checks the settings.
+            ///
+            /// # Errors
+            /// The first thing that is wrong: an unknown setting or an impossible value.
+            pub fn load(sources: Sources) -> Result<Self, ConfigError> {
+                let layers = Layers::new(sources)?;
+                let mut keys = KEYS.iter();
+                Ok(Self { $($field: value::<$type>(&layers, keys.next())?,)* })
+            }
+        }
+    };
+}
+
+settings! {
+    listen: Listen, "listen" = "127.0.0.1:8080", Server,
+        "Address and port of the HTTP server. Port 0 picks a free one.";
+    public_url: Option<BaseUrl>, "public_url" = "" ("from the request"), Server,
+        "Base of absolute links, such as `https://help.example.com`.";
+    data_dir: PathBuf, "data_dir" = "./thicket-data", Every,
+        "Folder of the embedded database and of the file with the secret key.";
+    database_url: Option<DatabaseUrl>, "database_url" = "" ("embedded SQLite in the data directory"), Every,
+        "`postgres://…` selects PostgreSQL. `?sslmode=require` asks for TLS.";
+    redis_url: Unavailable, "redis_url" = "" ("none: in-process"), Server,
+        "Lets several replicas share one PostgreSQL. Not available in this version: setting it stops the start.";
+    secret_key: Option<Secret>, "secret_key" = "" ("a file in the data directory"), Every secret,
+        "Encrypts the secrets that must be readable again, such as a project's secret token.";
+    llm_provider: Provider, "llm.provider" = "extractive", Server,
+        "What answers: `openai` (any endpoint compatible with OpenAI's), `anthropic`, or `extractive`, which quotes the project's articles and needs no model.";
+    llm_base_url: Option<BaseUrl>, "llm.base_url" = "" ("the provider's"), Server,
+        "Where the model is, such as `http://127.0.0.1:11434/v1`.";
+    llm_model: Option<String>, "llm.model" = "" ("the provider's"), Server,
+        "Name of the model.";
+    llm_api_key: Option<Secret>, "llm.api_key" = "" ("none"), Server secret,
+        "Key for the model's endpoint.";
+    llm_timeout: Duration, "llm.timeout" = "120s", Server,
+        "How long a call of the model may be silent before it counts as failed.";
+    smtp_url: Unavailable, "smtp_url" = "" ("none"), Server,
+        "Mail server. Not available in this version: setting it stops the start.";
+    attachments_url: Unavailable, "attachments_url" = "" ("files in the data directory"), Server,
+        "Object store for attachments. Not available in this version: setting it stops the start.";
+    log: String, "log" = "info", Every,
+        "What is logged: a level, or a filter such as `info,store=debug`.";
+    log_format: LogFormat, "log_format" = "text", Every,
+        "`text`, or `json` for machines. Logs go to stderr.";
+    status_codes: StatusCodes, "compat.status_codes" = "published", Server,
+        "Where the published contract and the observed original answer different status codes: `published` or `observed`.";
+    trusted_proxies: Option<String>, "trusted_proxies" = "" ("none"), Server,
+        "Networks whose `X-Forwarded-*` headers are believed, such as `10.0.0.0/8,127.0.0.1`.";
+    body_limit: Size, "body_limit" = "20MiB", Server,
+        "Largest request body; a larger one is answered 413.";
+    shutdown_grace: Duration, "shutdown_grace" = "30s", Server,
+        "How long running turns may go on after SIGTERM.";
+    stream_retention: Duration, "stream_retention" = "1h", Server,
+        "How long the stream of an ended turn can be replayed. The messages stay.";
+    delete_grace: Duration, "delete_grace" = "30d", Server,
+        "How long a deleted conversation is kept before it is erased.";
+    static_dir: Option<PathBuf>, "static_dir" = "" ("none"), Server,
+        "Folder that is served under `/static/`.";
+    rate_limits: Switch, "rate_limits" = "on", Server,
+        "`off` for load tests and trusted networks.";
+}
+
+fn value<T: Setting>(layers: &Layers, key: Option<&Key>) -> Result<T, ConfigError> {
+    // The table and the fields come from one macro, so there is a key for each field.
+    let key = key.ok_or_else(|| ConfigError("the table of settings is incomplete".to_owned()))?;
+    let text = layers.text(key)?;
+    let text = text.as_deref().unwrap_or(key.default);
+    T::parse(text).map_err(|problem| {
+        let place = layers.place(key);
+        ConfigError(if key.secret || key.name.ends_with("_url") {
+            format!("{place}: {problem}")
+        } else {
+            format!("{place}: {problem}, not {text:?}")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests;
