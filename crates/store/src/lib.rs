@@ -1,1 +1,21 @@
-//! store
+//! Storage: everything Thicket keeps, in one embedded file (SQLite) or on a PostgreSQL server.
+//!
+//! Operations are functions over a [`Conn`], in one module for each concept. They are run by [`Store::read`] and
+//! [`Store::write`]; the latter is one transaction. All SQL is in this crate, written once for both engines in
+//! their common subset ([`Conn`] lists what that means) and registered in [`statements::STATEMENTS`], so that one
+//! test prepares every statement on both.
+
+mod conn;
+mod error;
+mod lite;
+mod migrate;
+mod row;
+pub mod statements;
+mod store;
+mod value;
+
+pub use conn::{Conn, Engine};
+pub use error::{ConstraintKind, Error, Result};
+pub use row::{Cell, Column, FromRow, Row};
+pub use store::{Store, StoreConfig, Target};
+pub use value::Value;

@@ -1,0 +1,213 @@
+//! One SQLite connection.
+
+use super::error;
+use crate::row::Row;
+use crate::{Error, FromRow, Result, Value};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, Statement, ToSql};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Prepared statements kept for each connection. All of Thicket's statements fit.
+const STATEMENT_CACHE: usize = 512;
+
+/// Page cache of one connection, in KiB. Five connections stay below 10 MiB.
+const CACHE_KIB: i64 = 2000;
+
+/// A connection to the embedded file. The mutex is never waited for: each connection has a thread of its own,
+/// and is only there so that an operation's future may be `Send`.
+pub(crate) struct LiteConn {
+    connection: Mutex<Connection>,
+    failed: AtomicBool,
+}
+
+impl LiteConn {
+    /// Opens the file for reading and writing, and creates it when there is none.
+    pub(super) fn open_writer(path: &Path, busy_timeout: Duration) -> Result<Self> {
+        let connection = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(|e| error::from_lite(&e, "open"))?;
+        let conn = Self::with(connection, busy_timeout)?;
+        conn.script(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+        )?;
+        Ok(conn)
+    }
+
+    /// Opens the file, which must exist, for reading only.
+    pub(super) fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Self> {
+        let connection = Connection::open_with_flags(
+            path,
+            // A read-only handle could not create the shared memory of the WAL when it comes first.
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(|e| error::from_lite(&e, "open"))?;
+        let conn = Self::with(connection, busy_timeout)?;
+        conn.script("PRAGMA query_only = ON;")?;
+        Ok(conn)
+    }
+
+    fn with(connection: Connection, busy_timeout: Duration) -> Result<Self> {
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        let conn = Self {
+            connection: Mutex::new(connection),
+            failed: AtomicBool::new(false),
+        };
+        let connection = conn.connection();
+        let opened = connection
+            .busy_timeout(busy_timeout)
+            // The name that PostgreSQL has for sorting by bytes, so that one ORDER BY serves both.
+            .and_then(|()| connection.create_collation("C", |a, b| a.as_bytes().cmp(b.as_bytes())))
+            // No memory map: its pages count as our memory, and a disk error in it kills the process.
+            .and_then(|()| {
+                connection.execute_batch(&format!(
+                    "PRAGMA mmap_size = 0; PRAGMA cache_size = -{CACHE_KIB};"
+                ))
+            })
+            .map_err(|e| error::from_lite(&e, "open"));
+        drop(connection);
+        opened.map(|()| conn)
+    }
+
+    /// The driver's connection. A panic while it was held leaves it usable: the transaction is rolled back.
+    pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn exec(&self, sql: &'static str, params: &[Value<'_>]) -> Result<u64> {
+        self.run(sql, params, |statement| {
+            let changed = statement.raw_execute()?;
+            Ok(Ok(u64::try_from(changed).unwrap_or(u64::MAX)))
+        })
+    }
+
+    pub(crate) fn all<T: FromRow>(
+        &self,
+        sql: &'static str,
+        params: &[Value<'_>],
+    ) -> Result<Vec<T>> {
+        self.run(sql, params, |statement| {
+            let width = statement.column_count();
+            let mut rows = statement.raw_query();
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                match Row::lite(row, width).decode() {
+                    Ok(value) => all.push(value),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+            Ok(Ok(all))
+        })
+    }
+
+    pub(crate) fn find<T: FromRow>(
+        &self,
+        sql: &'static str,
+        params: &[Value<'_>],
+    ) -> Result<Option<T>> {
+        self.run(sql, params, |statement| {
+            let width = statement.column_count();
+            let mut rows = statement.raw_query();
+            Ok(match rows.next()? {
+                Some(row) => Row::lite(row, width).decode().map(Some),
+                None => Ok(None),
+            })
+        })
+    }
+
+    /// Prepares, binds and runs. The outer error is the engine's and loses the transaction, the inner one is ours.
+    fn run<T>(
+        &self,
+        sql: &'static str,
+        params: &[Value<'_>],
+        body: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<Result<T>>,
+    ) -> Result<T> {
+        if self.has_failed() {
+            return Err(Error::Internal(format!(
+                "an earlier statement of this transaction failed, before: {sql}"
+            )));
+        }
+        let connection = self.connection();
+        let outcome = connection.prepare_cached(sql).and_then(|mut statement| {
+            if statement.parameter_count() != params.len() {
+                return Ok(Err(Error::Internal(format!(
+                    "{} parameters given, {} wanted",
+                    params.len(),
+                    statement.parameter_count()
+                ))));
+            }
+            for (index, value) in params.iter().enumerate() {
+                if matches!(value, Value::Text(text) if text.contains('\0')) {
+                    return Ok(Err(Error::Internal(format!(
+                        "parameter {} has a NUL character",
+                        index + 1
+                    ))));
+                }
+                statement.raw_bind_parameter(index + 1, value)?;
+            }
+            body(&mut statement)
+        });
+        match outcome {
+            Ok(result) => result.map_err(|error| match error {
+                Error::Internal(detail) => Error::Internal(format!("{detail}, in: {sql}")),
+                other => other,
+            }),
+            Err(error) => {
+                self.failed.store(true, Ordering::Relaxed);
+                Err(error::from_lite(&error, sql))
+            }
+        }
+    }
+
+    /// Runs several statements without parameters or results.
+    pub(crate) fn script(&self, sql: &str) -> Result<()> {
+        self.connection()
+            .execute_batch(sql)
+            .map_err(|e| error::from_lite(&e, sql))
+    }
+
+    /// Runs one statement of the engine's own (`BEGIN`, `SAVEPOINT`, …), kept prepared.
+    pub(super) fn control(&self, sql: &'static str) -> Result<()> {
+        self.connection()
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.raw_execute())
+            .map(drop)
+            .map_err(|e| error::from_lite(&e, sql))
+    }
+
+    /// Whether a transaction is open. Some errors (disk full) end it behind our back.
+    pub(super) fn in_transaction(&self) -> bool {
+        !self.connection().is_autocommit()
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Forgets an earlier failure, after its transaction is gone.
+    pub(super) fn reset(&self) {
+        self.failed.store(false, Ordering::Relaxed);
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Null => ValueRef::Null,
+            Value::Int(n) => ValueRef::Integer(*n),
+            Value::Real(n) => ValueRef::Real(*n),
+            Value::Bool(b) => ValueRef::Integer(i64::from(*b)),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Uuid(id) => ValueRef::Blob(id.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}

@@ -1,0 +1,90 @@
+//! An operation on its way to a thread and back.
+
+use crate::{Conn, Error, Result};
+use futures::future::BoxFuture;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use tokio::sync::oneshot;
+
+/// An operation whose result type is known to itself only.
+pub(super) trait Job: Send {
+    /// Runs the operation and keeps its result. Whether its changes are to be kept.
+    fn run(&mut self, conn: &Conn) -> bool;
+
+    /// Sends the result, or the error that made it void. A caller who no longer waits is no error.
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+/// A [`Job`] around an operation `F` that gives a `Result<T, E>`.
+pub(super) struct Operation<F, T, E> {
+    operation: Option<F>,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Operation<F, T, E> {
+    pub(super) fn new(operation: F, reply: oneshot::Sender<Result<T, E>>) -> Self {
+        Self {
+            operation: Some(operation),
+            result: None,
+            reply,
+        }
+    }
+}
+
+impl<F, T, E> Job for Operation<F, T, E>
+where
+    F: for<'c> FnOnce(&'c Conn) -> BoxFuture<'c, Result<T, E>> + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run(&mut self, conn: &Conn) -> bool {
+        let Some(operation) = self.operation.take() else {
+            return false;
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| poll_once(operation(conn))))
+            .unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic)).into()));
+        let result = match result {
+            // PostgreSQL would answer its COMMIT with a silent rollback.
+            Ok(_) if conn.has_failed() => Err(Error::Internal(
+                "an operation ignored the failure of one of its statements".to_owned(),
+            )
+            .into()),
+            other => other,
+        };
+        self.result.insert(result).is_ok()
+    }
+
+    fn answer(mut self: Box<Self>, committed: Result<()>) {
+        let result = match (committed, self.result.take()) {
+            (Ok(()), Some(result)) => result,
+            (Ok(()), None) => Err(Error::Internal("the operation never ran".to_owned()).into()),
+            (Err(error), _) => Err(error.into()),
+        };
+        drop(self.reply.send(result));
+    }
+}
+
+/// On SQLite every statement is done when its call returns. An operation that has to wait waits for something
+/// else, a network call for example, and would hold the only writer meanwhile.
+fn poll_once<T, E: From<Error>>(mut future: BoxFuture<'_, Result<T, E>>) -> Result<T, E> {
+    match pin!(future.as_mut()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(Error::Internal(
+            "an operation waited for something other than its connection".to_owned(),
+        )
+        .into()),
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let said = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    format!("an operation panicked: {said}")
+}

@@ -1,0 +1,57 @@
+//! The register of SQL statements: what lets one test prepare all of them on both engines.
+
+use crate::Engine;
+
+/// One registered statement.
+#[derive(Clone, Copy, Debug)]
+pub struct Statement {
+    /// The constant's name.
+    pub name: &'static str,
+    /// The text, in the common subset (see [`Conn`](crate::Conn)).
+    pub sql: &'static str,
+    /// The only engine it is for; `None` is both, and the rule.
+    pub only: Option<Engine>,
+}
+
+/// Declares a module's statements: a `pub(crate)` constant for each, and `ALL`, which lists them for the
+/// register in `statements.rs`.
+///
+/// ```ignore
+/// statements! {
+///     /// Why it looks the way it does.
+///     FIND = "SELECT id, name FROM project WHERE id = ?1";
+///     SEARCH_LITE [sqlite] = "…";
+///     SEARCH_PG [postgres] = "…";
+/// }
+/// ```
+macro_rules! statements {
+    ($($(#[$meta:meta])* $name:ident $([$engine:ident])? = $sql:expr;)*) => {
+        $($(#[$meta])* pub(crate) const $name: &str = $sql;)*
+
+        /// Every statement of this module.
+        pub(crate) const ALL: &[$crate::statements::Statement] = &[$(
+            $crate::statements::Statement {
+                name: stringify!($name),
+                sql: $name,
+                only: $crate::statements::only!($($engine)?),
+            },
+        )*];
+    };
+}
+
+macro_rules! only {
+    () => {
+        None
+    };
+    (sqlite) => {
+        Some($crate::Engine::Sqlite)
+    };
+    (postgres) => {
+        Some($crate::Engine::Postgres)
+    };
+}
+
+pub(crate) use {only, statements};
+
+/// Every module's statements, by module. A new module of queries adds its line here.
+pub const STATEMENTS: &[(&str, &[Statement])] = &[];
