@@ -1,1 +1,6 @@
-//! bus
+//! What the parts of a process (and, with Redis, the processes of a cluster) tell each other: live frames and
+//! rate counters. Hints only: everything that must not be lost is in the store.
+
+mod live;
+
+pub use live::{Batch, End, Feed, Hub};

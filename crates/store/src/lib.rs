@@ -5,13 +5,19 @@
 //! their common subset ([`Conn`] lists what that means) and registered in [`statements::STATEMENTS`], so that one
 //! test prepares every statement on both.
 
+pub mod approvals;
 mod conn;
+pub mod conversations;
 mod error;
+pub mod frames;
 mod lite;
+pub mod messages;
 mod migrate;
+pub mod queue;
 mod row;
 pub mod statements;
 mod store;
+pub mod turns;
 mod value;
 
 pub use conn::{Conn, Engine};

@@ -45,6 +45,15 @@ impl<'r> Row<'r> {
         })
     }
 
+    /// Reads the next column as text and makes a `T` of it. `what` names the column in the error.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the text is none that this version writes; otherwise as [`Row::get`].
+    pub fn parse<T>(&mut self, what: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
+        let text: String = self.get()?;
+        parse(&text).ok_or_else(|| Error::Corrupt(format!("{what} holds an unknown value")))
+    }
+
     fn cell(&self, index: usize) -> Result<Cell<'_>> {
         if index >= self.width {
             return Err(Error::Internal(format!(

@@ -54,4 +54,11 @@ macro_rules! only {
 pub(crate) use {only, statements};
 
 /// Every module's statements, by module. A new module of queries adds its line here.
-pub const STATEMENTS: &[(&str, &[Statement])] = &[];
+pub const STATEMENTS: &[(&str, &[Statement])] = &[
+    ("approvals", crate::approvals::ALL),
+    ("conversations", crate::conversations::ALL),
+    ("frames", crate::frames::ALL),
+    ("messages", crate::messages::ALL),
+    ("queue", crate::queue::ALL),
+    ("turns", crate::turns::ALL),
+];
