@@ -6,14 +6,24 @@
 
 pub mod contextual_tools;
 pub mod conversations;
+pub mod datetime;
 pub mod env;
+pub mod error;
+pub mod fields;
 pub mod frames;
 pub mod ids;
 pub mod messages;
+pub mod pagination;
+mod python;
 pub mod queue;
+pub mod rates;
+pub mod scopes;
+pub mod secrets;
+pub mod settings;
 pub mod time;
 pub mod turns;
 
 pub use env::{Clock, Env, ManualClock, Rng, SystemClock, SystemRng};
+pub use error::{Code, FieldError};
 pub use ids::*;
 pub use time::Timestamp;

@@ -1,5 +1,7 @@
 //! Moments in time, and how clients see them.
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
@@ -43,7 +45,11 @@ impl Timestamp {
     fn without_zone(self) -> String {
         let seconds = self.0.div_euclid(1_000_000);
         let micros = self.0.rem_euclid(1_000_000);
-        let date = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        // Not jiff::Timestamp, whose last moments of the year 9999 are missing.
+        let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+        let date = epoch
+            .checked_add(SignedDuration::from_secs(seconds))
+            .unwrap_or(epoch);
         let whole = date.strftime("%Y-%m-%dT%H:%M:%S");
         if micros == 0 {
             whole.to_string()
