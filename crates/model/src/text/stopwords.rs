@@ -1,0 +1,200 @@
+//! Words that say nothing about the subject.
+
+/// Folded English words that are neither indexed nor looked up. Sorted.
+const STOP_WORDS: &[&str] = &[
+    "a", "about", "after", "again", "all", "also", "am", "an", "and", "any", "are", "arent", "as",
+    "at", "be", "because", "been", "before", "being", "between", "both", "but", "by", "can",
+    "cannot", "cant", "could", "couldnt", "d", "did", "didnt", "do", "does", "doesnt", "doing",
+    "dont", "each", "eg", "else", "etc", "every", "for", "from", "had", "hadnt", "has", "hasnt",
+    "have", "havent", "having", "he", "her", "here", "hers", "hes", "him", "his", "how", "however",
+    "i", "ie", "if", "ill", "im", "in", "into", "is", "isnt", "it", "its", "ive", "just", "let",
+    "lets", "ll", "m", "may", "me", "might", "more", "most", "must", "my", "nor", "not", "now",
+    "of", "oh", "ok", "okay", "on", "once", "only", "onto", "or", "other", "our", "ours", "own",
+    "per", "please", "pls", "re", "s", "same", "shall", "she", "shes", "should", "shouldnt", "so",
+    "some", "still", "such", "t", "than", "that", "thats", "the", "their", "theirs", "them",
+    "then", "there", "theres", "these", "they", "theyre", "this", "those", "through", "to", "too",
+    "under", "until", "up", "upon", "us", "ve", "very", "via", "was", "wasnt", "we", "were",
+    "what", "whats", "when", "where", "whether", "which", "while", "who", "whom", "whose", "why",
+    "will", "with", "without", "wont", "would", "wouldnt", "yes", "you", "your", "youre", "yours",
+];
+
+/// Folded words that people use to ask, whatever they ask about. Looked up, but they weigh little. Sorted.
+const WEAK_WORDS: &[&str] = &[
+    "able",
+    "actually",
+    "already",
+    "always",
+    "another",
+    "anybody",
+    "anyone",
+    "anything",
+    "ask",
+    "asked",
+    "asking",
+    "away",
+    "back",
+    "bad",
+    "become",
+    "becomes",
+    "best",
+    "better",
+    "big",
+    "come",
+    "day",
+    "different",
+    "down",
+    "easy",
+    "ever",
+    "everyone",
+    "everything",
+    "exactly",
+    "example",
+    "explain",
+    "find",
+    "first",
+    "get",
+    "gets",
+    "getting",
+    "give",
+    "given",
+    "go",
+    "goes",
+    "going",
+    "gone",
+    "good",
+    "got",
+    "great",
+    "happen",
+    "happens",
+    "help",
+    "hour",
+    "instead",
+    "keep",
+    "kind",
+    "know",
+    "known",
+    "last",
+    "later",
+    "like",
+    "little",
+    "long",
+    "look",
+    "lot",
+    "made",
+    "make",
+    "makes",
+    "making",
+    "many",
+    "maybe",
+    "mean",
+    "means",
+    "minute",
+    "much",
+    "need",
+    "needed",
+    "needs",
+    "never",
+    "new",
+    "next",
+    "nice",
+    "no",
+    "none",
+    "normal",
+    "nothing",
+    "off",
+    "one",
+    "out",
+    "over",
+    "part",
+    "people",
+    "person",
+    "place",
+    "point",
+    "possible",
+    "problem",
+    "put",
+    "question",
+    "questions",
+    "quick",
+    "quickly",
+    "quite",
+    "real",
+    "really",
+    "right",
+    "say",
+    "says",
+    "see",
+    "seem",
+    "seems",
+    "set",
+    "show",
+    "small",
+    "somebody",
+    "someone",
+    "something",
+    "start",
+    "stuff",
+    "sure",
+    "take",
+    "takes",
+    "tell",
+    "thank",
+    "thanks",
+    "thing",
+    "things",
+    "think",
+    "time",
+    "today",
+    "tomorrow",
+    "try",
+    "trying",
+    "two",
+    "use",
+    "used",
+    "uses",
+    "using",
+    "want",
+    "wants",
+    "way",
+    "ways",
+    "well",
+    "whole",
+    "wish",
+    "work",
+    "working",
+    "works",
+    "write",
+    "wrong",
+    "year",
+    "yesterday",
+];
+
+/// Whether the folded word is left out of the index and of questions.
+pub(super) fn is_stop_word(folded: &str) -> bool {
+    STOP_WORDS.binary_search(&folded).is_ok()
+}
+
+/// Whether the folded word weighs little in a question.
+pub(super) fn is_weak_word(folded: &str) -> bool {
+    WEAK_WORDS.binary_search(&folded).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_sorted_without_doubles() {
+        for list in [STOP_WORDS, WEAK_WORDS] {
+            for pair in list.windows(2) {
+                assert!(pair[0] < pair[1], "{} {}", pair[0], pair[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn knows_its_words() {
+        assert!(is_stop_word("the") && is_weak_word("question"));
+        assert!(!is_stop_word("queue") && !is_weak_word("queue"));
+    }
+}
