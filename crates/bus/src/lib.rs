@@ -1,6 +1,8 @@
 //! What the parts of a process (and, with Redis, the processes of a cluster) tell each other: live frames and
 //! rate counters. Hints only: everything that must not be lost is in the store.
 
+mod limits;
 mod live;
 
+pub use limits::Limits;
 pub use live::{Batch, End, Feed, Hub};

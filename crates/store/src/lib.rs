@@ -6,20 +6,35 @@
 //! test prepares every statement on both.
 
 pub mod approvals;
+mod backup;
+mod check;
 mod conn;
 pub mod conversations;
 mod error;
 pub mod frames;
+mod hex;
+pub mod keys;
 mod lite;
+pub mod lock;
 pub mod messages;
 mod migrate;
+pub mod organizations;
+pub mod projects;
 pub mod queue;
+pub mod roles;
 mod row;
+pub mod sealed;
+pub mod seal;
 pub mod statements;
 mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod turns;
+pub mod users;
 mod value;
 
+pub use backup::{BackupError, BackupReport, DATABASE_FILE, RestoreReport, restore};
+pub use check::Finding;
 pub use conn::{Conn, Engine};
 pub use error::{ConstraintKind, Error, Result};
 pub use row::{Cell, Column, FromRow, Row};

@@ -58,7 +58,12 @@ pub const STATEMENTS: &[(&str, &[Statement])] = &[
     ("approvals", crate::approvals::ALL),
     ("conversations", crate::conversations::ALL),
     ("frames", crate::frames::ALL),
+    ("keys", crate::keys::ALL),
     ("messages", crate::messages::ALL),
+    ("organizations", crate::organizations::ALL),
+    ("projects", crate::projects::ALL),
     ("queue", crate::queue::ALL),
+    ("roles", crate::roles::ALL),
     ("turns", crate::turns::ALL),
+    ("users", crate::users::ALL),
 ];

@@ -1,0 +1,110 @@
+//! Roles: groups of people of an organisation that tickets can be assigned to.
+
+use crate::statements::statements;
+use crate::users::User;
+use crate::{Conn, FromRow, Result, Row, params};
+use model::{OrganizationId, RoleId, Timestamp, UserId};
+
+statements! {
+    INSERT = "INSERT INTO role (organization_id, id, name, created_at) VALUES (?1, ?2, ?3, ?4)";
+    FIND = "SELECT organization_id, id, name, created_at FROM role WHERE organization_id = ?1 AND id = ?2";
+    FIND_BY_NAME = "SELECT organization_id, id, name, created_at FROM role WHERE organization_id = ?1 AND name = ?2";
+    LIST = "SELECT organization_id, id, name, created_at FROM role WHERE organization_id = ?1 \
+            ORDER BY name COLLATE \"C\"";
+    ADD_MEMBER = "INSERT INTO role_member (organization_id, role_id, user_id, created_at) VALUES (?1, ?2, ?3, ?4) \
+                  ON CONFLICT (organization_id, role_id, user_id) DO NOTHING";
+    LIST_MEMBERS = "SELECT users.id, users.uuid, users.email, users.first_name, users.last_name, users.distinct_id, \
+                      users.current_project_id, users.created_at \
+                    FROM role_member JOIN users ON users.id = role_member.user_id \
+                    WHERE role_member.organization_id = ?1 AND role_member.role_id = ?2 ORDER BY users.id";
+}
+
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Whose it is.
+    pub organization_id: OrganizationId,
+    /// Its id.
+    pub id: RoleId,
+    /// Unique within the organisation.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl FromRow for Role {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        Ok(Self {
+            organization_id: row.get()?,
+            id: row.get()?,
+            name: row.get()?,
+            created_at: row.get()?,
+        })
+    }
+}
+
+/// Adds a role.
+///
+/// # Errors
+/// A unique violation of `role.organization_id,name` when the name is taken; otherwise when the store fails.
+pub async fn create(c: &Conn, role: &Role) -> Result<()> {
+    let params = params![role.organization_id, role.id, &role.name, role.created_at];
+    c.exec(INSERT, params).await?;
+    Ok(())
+}
+
+/// One role.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find(c: &Conn, organization: OrganizationId, id: RoleId) -> Result<Option<Role>> {
+    c.find(FIND, params![organization, id]).await
+}
+
+/// The role of this name, spelled exactly so.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_by_name(
+    c: &Conn,
+    organization: OrganizationId,
+    name: &str,
+) -> Result<Option<Role>> {
+    c.find(FIND_BY_NAME, params![organization, name]).await
+}
+
+/// The organisation's roles, by name.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(c: &Conn, organization: OrganizationId) -> Result<Vec<Role>> {
+    c.all(LIST, params![organization]).await
+}
+
+/// Puts a person into a role. Putting someone in twice changes nothing.
+///
+/// # Errors
+/// A foreign key violation when there is no such role or person; otherwise when the store fails.
+pub async fn add_member(
+    c: &Conn,
+    organization: OrganizationId,
+    role: RoleId,
+    user: UserId,
+    now: Timestamp,
+) -> Result<()> {
+    c.exec(ADD_MEMBER, params![organization, role, user, now])
+        .await?;
+    Ok(())
+}
+
+/// The people in a role, oldest account first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list_members(
+    c: &Conn,
+    organization: OrganizationId,
+    role: RoleId,
+) -> Result<Vec<User>> {
+    c.all(LIST_MEMBERS, params![organization, role]).await
+}
