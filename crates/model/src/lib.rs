@@ -4,6 +4,7 @@
 //! Nothing here reads a clock, draws a random number, opens a socket or waits. Time and randomness come
 //! in through [`Env`], so every rule can be tested by a table.
 
+pub mod articles;
 pub mod contextual_tools;
 pub mod conversations;
 pub mod datetime;

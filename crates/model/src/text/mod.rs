@@ -17,7 +17,7 @@ mod stopwords;
 mod words;
 
 pub use fold::fold;
-pub use passages::{Passage, passages};
+pub use passages::{Passage, below_title, passages};
 pub use query::{Query, QueryTerm};
 pub use sentences::{Unit, units};
 pub use spelling::{correction, edit_distance};

@@ -13,23 +13,21 @@ const PATH_SEPARATOR: &str = " › ";
 /// A piece of an article.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passage {
-    /// The headings above it, outermost first, joined by ` › `; empty before the first heading. The article's
-    /// title is not part of it.
+    /// The headings above it, outermost first, joined by ` › `; empty before the first heading.
     pub heading: String,
     /// Plain text; paragraphs are separated by an empty line, code blocks are fenced.
     pub text: String,
 }
 
-/// Cuts an article of this title and Markdown body into passages, in order. None if it has no text.
+/// Cuts a Markdown text into passages, in order. None if it has no text.
 ///
 /// A passage never crosses a heading. Within a section, paragraphs are collected until there are about 120
 /// words; what is longer than 200 words is cut between sentences or lines.
-pub fn passages(title: &str, body: &str) -> Vec<Passage> {
-    let title = fold(title);
+pub fn passages(markdown: &str) -> Vec<Passage> {
     let mut found = Vec::new();
     let mut open = Open::default();
-    for block in blocks(body) {
-        let heading = path(&title, &block.headings);
+    for block in blocks(markdown) {
+        let heading = block.headings.join(PATH_SEPARATOR);
         if heading != open.heading {
             open.close(&mut found);
             open.heading = heading;
@@ -47,6 +45,16 @@ pub fn passages(title: &str, body: &str) -> Vec<Passage> {
     }
     open.close(&mut found);
     found
+}
+
+/// The heading path without its first part, if that only repeats the article's title.
+pub fn below_title<'h>(title: &str, heading: &'h str) -> &'h str {
+    let (first, rest) = heading.split_once(PATH_SEPARATOR).unwrap_or((heading, ""));
+    if fold(first) == fold(title) {
+        rest
+    } else {
+        heading
+    }
 }
 
 /// The passage that is being collected.
@@ -86,15 +94,6 @@ fn is_list_entry(line: &str) -> bool {
         || line.split_once(". ").is_some_and(|(number, _)| {
             !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
         })
-}
-
-/// The path of headings, without one that only repeats the article's title.
-fn path(folded_title: &str, headings: &[String]) -> String {
-    let headings = match headings {
-        [first, rest @ ..] if fold(first) == folded_title => rest,
-        all => all,
-    };
-    headings.join(PATH_SEPARATOR)
 }
 
 /// The block itself, or its parts if it is too long for one passage.
@@ -170,7 +169,7 @@ mod tests {
     fn sections_become_passages() {
         let body =
             "# The Queue\nIntro.\n\nMore.\n## Limits\nTwo.\n\n- a\n- b\n\nEnd.\n### Why\nBecause.";
-        let found = passages("the queue", body);
+        let found = passages(body);
         let shown: Vec<_> = found
             .iter()
             .map(|p| (p.heading.as_str(), p.text.as_str()))
@@ -178,9 +177,9 @@ mod tests {
         assert_eq!(
             shown,
             [
-                ("", "Intro.\n\nMore."),
-                ("Limits", "Two.\n\n- a\n- b\n\nEnd."),
-                ("Limits › Why", "Because."),
+                ("The Queue", "Intro.\n\nMore."),
+                ("The Queue › Limits", "Two.\n\n- a\n- b\n\nEnd."),
+                ("The Queue › Limits › Why", "Because."),
             ]
         );
     }
@@ -189,11 +188,11 @@ mod tests {
     fn long_sections_are_cut_between_paragraphs_and_sentences() {
         let sentence = "One two three four five six seven eight nine ten. ";
         let paragraph = sentence.repeat(6);
-        let found = passages("t", &format!("{paragraph}\n\n").repeat(5));
+        let found = passages(&format!("{paragraph}\n\n").repeat(5));
         assert_eq!(found.len(), 3);
         assert!(found.iter().all(|p| word_count(&p.text) <= MOST_WORDS));
 
-        let found = passages("t", &sentence.repeat(100));
+        let found = passages(&sentence.repeat(100));
         assert!(
             found
                 .iter()
@@ -208,7 +207,7 @@ mod tests {
     #[test]
     fn long_code_is_cut_between_lines_and_stays_fenced() {
         let code = format!("```rust\n{}```", "let alpha = beta(gamma);\n".repeat(100));
-        let found = passages("t", &code);
+        let found = passages(&code);
         assert!(found.len() > 1);
         for passage in &found {
             assert!(passage.text.starts_with("```rust\nlet"), "{}", passage.text);
@@ -218,14 +217,26 @@ mod tests {
 
     #[test]
     fn a_script_without_spaces_is_cut_too() {
-        let found = passages("t", &"これは長い文章です。".repeat(100));
+        let found = passages(&"これは長い文章です。".repeat(100));
         assert!(found.len() > 2);
         assert!(found.iter().all(|p| word_count(&p.text) <= MOST_WORDS));
     }
 
     #[test]
+    fn a_heading_that_repeats_the_title_is_not_shown() {
+        for (title, heading, shown) in [
+            ("The queue", "The Queue › Limits", "Limits"),
+            ("The queue", "The queue", ""),
+            ("The queue", "Limits › Why", "Limits › Why"),
+            ("The queue", "", ""),
+        ] {
+            assert_eq!(below_title(title, heading), shown);
+        }
+    }
+
+    #[test]
     fn no_text_no_passages() {
-        assert!(passages("t", "").is_empty());
-        assert!(passages("t", "# t\n\n<img src=x>\n\n![a](b)").is_empty());
+        assert!(passages("").is_empty());
+        assert!(passages("# t\n\n<img src=x>\n\n![a](b)").is_empty());
     }
 }

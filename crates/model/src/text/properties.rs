@@ -59,8 +59,8 @@ proptest! {
     }
 
     #[test]
-    fn passages_are_never_empty_and_hold_every_word(title in any::<String>(), body in "[a-z\n .]{0,2000}") {
-        let found = passages(&title, &body);
+    fn passages_are_never_empty_and_hold_every_word(body in "[a-z\n .]{0,2000}") {
+        let found = passages(&body);
         let words: usize = found.iter().map(|p| word_count(&p.text)).sum();
         prop_assert_eq!(words, word_count(&body));
         for passage in found {
@@ -71,7 +71,7 @@ proptest! {
     #[test]
     fn any_markdown_can_be_read(body in any_text()) {
         markdown::first_heading(&body);
-        for passage in passages("t", &body) {
+        for passage in passages(&body) {
             prop_assert!(!passage.text.is_empty());
         }
     }

@@ -69,9 +69,11 @@ pub fn relevance(collection: Collection, terms: &[SearchTerm], document: Documen
     for term in terms {
         let weight = term.weight * rarity(collection, term.found_in);
         possible += weight;
-        let often = TITLE_WEIGHT * appearances(document.title, &term.term)
-            + HEADING_WEIGHT * appearances(document.heading, &term.term)
-            + appearances(document.text, &term.term) / stretch;
+        let in_title = appearances(document.title, &term.term).min(1.0);
+        let in_heading = appearances(document.heading, &term.term).min(1.0);
+        // A heading that repeats the title is no second hint.
+        let above = (TITLE_WEIGHT * in_title).max(HEADING_WEIGHT * in_heading);
+        let often = above + appearances(document.text, &term.term) / stretch;
         reached += weight * term.confidence * often / (SATURATION + often);
     }
     if possible > 0.0 {
