@@ -1,6 +1,7 @@
 //! One connection, as operations see it.
 
 use crate::lite::LiteConn;
+use crate::pg::PgConn;
 use crate::{FromRow, Result, Value};
 
 /// The two database engines.
@@ -31,6 +32,7 @@ pub struct Conn(pub(crate) Inner);
 
 pub(crate) enum Inner {
     Lite(LiteConn),
+    Pg(PgConn),
 }
 
 impl Conn {
@@ -38,6 +40,7 @@ impl Conn {
     pub fn engine(&self) -> Engine {
         match &self.0 {
             Inner::Lite(_) => Engine::Sqlite,
+            Inner::Pg(_) => Engine::Postgres,
         }
     }
 
@@ -48,6 +51,7 @@ impl Conn {
     pub async fn exec(&self, sql: &'static str, params: &[Value<'_>]) -> Result<u64> {
         match &self.0 {
             Inner::Lite(lite) => lite.exec(sql, params),
+            Inner::Pg(pg) => pg.exec(sql, params).await,
         }
     }
 
@@ -69,6 +73,7 @@ impl Conn {
     pub async fn all<T: FromRow>(&self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<T>> {
         match &self.0 {
             Inner::Lite(lite) => lite.all(sql, params),
+            Inner::Pg(pg) => pg.all(sql, params).await,
         }
     }
 
@@ -83,6 +88,7 @@ impl Conn {
     ) -> Result<Option<T>> {
         match &self.0 {
             Inner::Lite(lite) => lite.find(sql, params),
+            Inner::Pg(pg) => pg.find(sql, params).await,
         }
     }
 
@@ -98,6 +104,7 @@ impl Conn {
     pub(crate) fn has_failed(&self) -> bool {
         match &self.0 {
             Inner::Lite(lite) => lite.has_failed(),
+            Inner::Pg(pg) => pg.has_failed(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong in storage, in terms a caller can act on.
 
+use std::any::Any;
 use std::fmt;
 
 /// The result of storage operations.
@@ -67,6 +68,36 @@ impl Error {
 
     pub(crate) fn internal(detail: impl fmt::Display) -> Self {
         Self::Internal(detail.to_string())
+    }
+
+    /// An operation went on after one of its statements had failed.
+    pub(crate) fn after_failure(sql: &str) -> Self {
+        Self::Internal(format!(
+            "an earlier statement of this transaction failed, before: {sql}"
+        ))
+    }
+
+    /// An operation reported success although one of its statements had failed.
+    pub(crate) fn ignored_failure() -> Self {
+        Self::internal("an operation ignored the failure of one of its statements")
+    }
+
+    /// An operation panicked.
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let said = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        Self::Internal(format!("an operation panicked: {said}"))
+    }
+
+    /// Names the statement in a defect's description.
+    pub(crate) fn in_statement(self, sql: &str) -> Self {
+        match self {
+            Self::Internal(detail) => Self::Internal(format!("{detail}, in: {sql}")),
+            other => other,
+        }
     }
 }
 

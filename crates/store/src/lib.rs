@@ -6,8 +6,11 @@
 //! test prepares every statement on both.
 
 pub mod approvals;
+pub mod articles;
 mod backup;
 mod check;
+#[cfg(test)]
+mod conformance;
 mod conn;
 pub mod conversations;
 mod error;
@@ -19,12 +22,12 @@ pub mod lock;
 pub mod messages;
 mod migrate;
 pub mod organizations;
+mod pg;
 pub mod projects;
 pub mod queue;
 pub mod roles;
 mod row;
 pub mod sealed;
-pub mod seal;
 pub mod statements;
 mod store;
 #[cfg(any(test, feature = "testing"))]

@@ -3,10 +3,11 @@
 //! One text serves both engines; a line that ends in `-- sqlite` or `-- postgres` is for that engine only
 //! (docs/decisions/0001-one-migration-text.md).
 
+use crate::hex::hex;
 use crate::lite::LiteConn;
-use crate::{Engine, Error, Result};
+use crate::pg::PgConn;
+use crate::{Engine, Error, FromRow, Result, Row};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// The migrations in order: the first has number 1. A new file adds its line at the end.
 const MIGRATIONS: &[Migration] = &[
@@ -17,6 +18,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration {
         name: "0002_conversations",
         text: include_str!("../migrations/0002_conversations.sql"),
+    },
+    Migration {
+        name: "0003_articles",
+        text: include_str!("../migrations/0003_articles.sql"),
     },
 ];
 
@@ -35,6 +40,16 @@ pub(crate) struct Applied {
     pub(crate) checksum: String,
 }
 
+impl FromRow for Applied {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        Ok(Self {
+            number: row.get()?,
+            name: row.get()?,
+            checksum: row.get()?,
+        })
+    }
+}
+
 /// The number of the newest migration this program carries.
 pub(crate) fn latest() -> i64 {
     number_after(MIGRATIONS.len()) - 1
@@ -48,6 +63,11 @@ const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration (
   -- The version of Thicket that applied it.
   applied_by TEXT NOT NULL
 )";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const SCHEMA: &str = "SELECT current_schema()";
+/// For each schema its own lock, until the transaction ends.
+const LOCK: &str =
+    "SELECT CAST(pg_advisory_xact_lock(hashtext('thicket'), hashtext(current_schema())) AS TEXT)";
 const LIST: &str = "SELECT number, name, checksum FROM schema_migration ORDER BY number";
 const INSERT: &str =
     "INSERT INTO schema_migration (number, name, checksum, applied_by) VALUES (?1, ?2, ?3, ?4)";
@@ -68,24 +88,62 @@ fn lite_with(conn: &LiteConn, migrations: &[Migration]) -> Result<()> {
 
 fn lite_in_transaction(conn: &LiteConn, migrations: &[Migration]) -> Result<()> {
     conn.script(CREATE_TABLE)?;
-    let applied = conn
-        .all::<(i64, String, String)>(LIST, &[])?
-        .into_iter()
-        .map(|(number, name, checksum)| Applied {
-            number,
-            name,
-            checksum,
-        })
-        .collect::<Vec<_>>();
+    let applied = conn.all(LIST, &[])?;
     for (number, migration) in pending(migrations, &applied)? {
         conn.script(&text_for(migration.text, Engine::Sqlite))
             .map_err(|error| named(migration, &error))?;
         let checksum = checksum(migration.text);
-        let version = env!("CARGO_PKG_VERSION");
         conn.exec(
             INSERT,
-            crate::params![number, migration.name, &checksum, version],
+            crate::params![number, migration.name, &checksum, VERSION],
         )?;
+    }
+    Ok(())
+}
+
+/// Brings a server's schema up to date, all or nothing. Of several processes that start at once one does it, and
+/// the others wait for it.
+pub(crate) async fn pg(conn: &PgConn) -> Result<()> {
+    pg_with(conn, MIGRATIONS).await
+}
+
+async fn pg_with(conn: &PgConn, migrations: &[Migration]) -> Result<()> {
+    conn.begin().await?;
+    match pg_in_transaction(conn, migrations).await {
+        Ok(()) => conn.commit().await,
+        Err(error) => {
+            drop(conn.rollback().await);
+            Err(error)
+        }
+    }
+}
+
+async fn pg_in_transaction(conn: &PgConn, migrations: &[Migration]) -> Result<()> {
+    if conn
+        .find::<Option<String>>(SCHEMA, &[])
+        .await?
+        .flatten()
+        .is_none()
+    {
+        return Err(Error::Unavailable(
+            "the database has no schema to use: search_path names none that exists".to_owned(),
+        ));
+    }
+    // A long migration in another process is no reason to give up.
+    conn.script("SET LOCAL lock_timeout = 0").await?;
+    conn.find::<String>(LOCK, &[]).await?;
+    conn.script(CREATE_TABLE).await?;
+    let applied = conn.all(LIST, &[]).await?;
+    for (number, migration) in pending(migrations, &applied)? {
+        conn.script(&text_for(migration.text, Engine::Postgres))
+            .await
+            .map_err(|error| named(migration, &error))?;
+        let checksum = checksum(migration.text);
+        conn.exec(
+            INSERT,
+            crate::params![number, migration.name, &checksum, VERSION],
+        )
+        .await?;
     }
     Ok(())
 }
@@ -139,12 +197,7 @@ fn named(migration: &Migration, error: &Error) -> Error {
 
 /// SHA-256 in hexadecimal. A checkout with other line ends has the same.
 pub(crate) fn checksum(text: &str) -> String {
-    let digest = Sha256::digest(text.replace("\r\n", "\n").as_bytes());
-    digest.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        drop(write!(hex, "{byte:02x}"));
-        hex
-    })
+    hex(&Sha256::digest(text.replace("\r\n", "\n").as_bytes()))
 }
 
 /// The text without the other engine's lines.

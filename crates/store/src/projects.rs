@@ -1,7 +1,7 @@
 //! Projects: the tenants.
 
 use crate::organizations::Organization;
-use crate::seal::SealKey;
+use crate::sealed::SecretKey;
 use crate::statements::statements;
 use crate::{Conn, Error, FromRow, Result, Row, params};
 use model::settings::ProjectSettings;
@@ -14,8 +14,8 @@ macro_rules! columns {
     };
 }
 
-/// Where sealed project secrets belong, for [`SealKey`].
-const SECRET_PLACE: &str = "project.secret_token";
+/// What the sealed tokens are, for [`SecretKey`].
+const SECRET_PURPOSE: &str = "project.secret_token";
 
 statements! {
     INSERT = "INSERT INTO project (organization_id, name, settings, public_token, secret_token_sealed, \
@@ -104,7 +104,7 @@ impl FromRow for ProjectForUser {
 pub async fn create(
     c: &Conn,
     env: &Env,
-    key: &SealKey,
+    key: &SecretKey,
     organization_id: OrganizationId,
     name: &str,
     settings: ProjectSettings,
@@ -123,7 +123,7 @@ pub async fn create(
                 name,
                 &settings.to_stored(),
                 &public_token,
-                &key.seal(env, SECRET_PLACE, &secret)?,
+                &key.seal(env, SECRET_PURPOSE, secret.as_bytes()),
                 &secrets::digest(&secret),
                 &widget_token,
                 created_at
@@ -170,9 +170,12 @@ pub async fn list(c: &Conn) -> Result<Vec<Project>> {
 ///
 /// # Errors
 /// [`Error::NoRow`] when there is no such project, [`Error::Corrupt`] when it was sealed with another key.
-pub async fn find_secret(c: &Conn, key: &SealKey, id: ProjectId) -> Result<String> {
+pub async fn find_secret(c: &Conn, key: &SecretKey, id: ProjectId) -> Result<String> {
     let sealed: Vec<u8> = c.one(FIND_SECRET, params![id]).await?;
-    key.open(SECRET_PLACE, &sealed)
+    let secret = key
+        .open(SECRET_PURPOSE, &sealed)
+        .map_err(|error| Error::Corrupt(error.to_string()))?;
+    String::from_utf8(secret).map_err(|_| Error::Corrupt(SECRET_PURPOSE.to_owned()))
 }
 
 /// Stores name and settings. The widget's token is made when conversations are switched on (one that exists

@@ -16,6 +16,7 @@ pub struct Row<'r> {
 
 enum Source<'r> {
     Lite(&'r rusqlite::Row<'r>),
+    Pg(&'r tokio_postgres::Row),
 }
 
 impl<'r> Row<'r> {
@@ -24,6 +25,14 @@ impl<'r> Row<'r> {
             source: Source::Lite(row),
             next: 0,
             width,
+        }
+    }
+
+    pub(crate) fn pg(row: &'r tokio_postgres::Row) -> Self {
+        Self {
+            source: Source::Pg(row),
+            next: 0,
+            width: row.len(),
         }
     }
 
@@ -68,6 +77,14 @@ impl<'r> Row<'r> {
                 Cell::from_lite(value)
                     .ok_or_else(|| Error::Corrupt(format!("column {} is no UTF-8", index + 1)))
             }
+            Source::Pg(row) => row.try_get(index).map_err(|error| {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                Error::Internal(format!(
+                    "column {}: {}",
+                    index + 1,
+                    cause.unwrap_or_default()
+                ))
+            }),
         }
     }
 

@@ -56,6 +56,10 @@ pub(crate) use {only, statements};
 /// Every module's statements, by module. A new module of queries adds its line here.
 pub const STATEMENTS: &[(&str, &[Statement])] = &[
     ("approvals", crate::approvals::ALL),
+    ("articles", crate::articles::ALL),
+    ("articles/search", crate::articles::SEARCH),
+    ("check", crate::check::ALL),
+    ("check::invariants", crate::check::INVARIANTS),
     ("conversations", crate::conversations::ALL),
     ("frames", crate::frames::ALL),
     ("keys", crate::keys::ALL),
@@ -64,6 +68,7 @@ pub const STATEMENTS: &[(&str, &[Statement])] = &[
     ("projects", crate::projects::ALL),
     ("queue", crate::queue::ALL),
     ("roles", crate::roles::ALL),
+    ("store", crate::store::ALL),
     ("turns", crate::turns::ALL),
     ("users", crate::users::ALL),
 ];

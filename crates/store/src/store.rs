@@ -1,11 +1,19 @@
 //! The store: where operations come in.
 
 use crate::lite::Lite;
+use crate::pg::Pg;
+use crate::statements::statements;
 use crate::{Conn, Engine, Error, Result};
 use futures::future::BoxFuture;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+statements! {
+    // Reads a page of the file, which a mere `SELECT 1` does not.
+    PING = "SELECT count(*) FROM schema_migration";
+}
 
 /// Where the data is.
 #[derive(Clone)]
@@ -15,10 +23,27 @@ pub enum Target {
         /// The database file.
         path: PathBuf,
     },
+    /// A PostgreSQL server.
+    Postgres {
+        /// `postgres://user:password@host:port/database`, with the parameters of libpq. `sslmode` is `disable`,
+        /// `prefer` (the default: encrypted if the server can, whatever its certificate), or `require` and
+        /// `verify-full` (encrypted, with a certificate that is valid for the host).
+        url: String,
+    },
+}
+
+/// Shows the kind of place only: a URL has a password.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { path } => write!(f, "Sqlite({})", path.display()),
+            Self::Postgres { .. } => f.write_str("Postgres"),
+        }
+    }
 }
 
 /// How to open a [`Store`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// Where the data is.
     pub target: Target,
@@ -30,8 +55,13 @@ pub struct StoreConfig {
     pub writer_queue: usize,
     /// SQLite: write operations committed together at most. Default 256.
     pub writer_batch: usize,
-    /// SQLite: how long to wait for another process (a backup tool, say) that holds the file. Default 5 s.
+    /// How long a statement waits for a lock: of another process on the SQLite file, of another transaction on
+    /// PostgreSQL. Default 5 s.
     pub busy_timeout: Duration,
+    /// PostgreSQL: connections at most. Default 16.
+    pub pool_size: usize,
+    /// PostgreSQL: how long an operation waits for a connection. Default 5 s.
+    pub pool_timeout: Duration,
 }
 
 impl StoreConfig {
@@ -44,6 +74,8 @@ impl StoreConfig {
             writer_queue: 1024,
             writer_batch: 256,
             busy_timeout: Duration::from_secs(5),
+            pool_size: 16,
+            pool_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -54,6 +86,7 @@ pub struct Store(Arc<Backend>);
 
 enum Backend {
     Lite(Lite),
+    Pg(Pg),
 }
 
 impl Store {
@@ -70,6 +103,10 @@ impl Store {
                     .map_err(Error::internal)??;
                 Ok(Self(Arc::new(Backend::Lite(lite))))
             }
+            Target::Postgres { url } => {
+                let pg = Pg::open(&url, &config).await?;
+                Ok(Self(Arc::new(Backend::Pg(pg))))
+            }
         }
     }
 
@@ -77,6 +114,7 @@ impl Store {
     pub fn engine(&self) -> Engine {
         match &*self.0 {
             Backend::Lite(_) => Engine::Sqlite,
+            Backend::Pg(_) => Engine::Postgres,
         }
     }
 
@@ -95,6 +133,7 @@ impl Store {
     {
         match &*self.0 {
             Backend::Lite(lite) => lite.read(operation).await,
+            Backend::Pg(pg) => pg.read(operation).await,
         }
     }
 
@@ -112,6 +151,25 @@ impl Store {
     {
         match &*self.0 {
             Backend::Lite(lite) => lite.write(operation).await,
+            Backend::Pg(pg) => pg.write(operation).await,
+        }
+    }
+
+    /// Whether the database answers, for readiness.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] or [`Error::Unavailable`], after the timeouts of the configuration at the latest.
+    pub async fn ping(&self) -> Result<()> {
+        self.read(|c| Box::pin(async move { c.one::<i64>(PING, &[]).await }))
+            .await
+            .map(drop)
+    }
+
+    /// The database file; `None` on PostgreSQL.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match &*self.0 {
+            Backend::Lite(lite) => Some(lite.path().to_owned()),
+            Backend::Pg(_) => None,
         }
     }
 
@@ -120,6 +178,7 @@ impl Store {
         let store = self.clone();
         let closing = tokio::task::spawn_blocking(move || match &*store.0 {
             Backend::Lite(lite) => lite.close(),
+            Backend::Pg(pg) => pg.close(),
         });
         drop(closing.await);
     }

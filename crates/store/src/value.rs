@@ -1,5 +1,6 @@
 //! Values on their way into a statement.
 
+use crate::{Error, Result};
 use model::{
     ArticleId, ConversationId, KeyId, MessageId, NodeId, OrganizationId, ProjectId, QueueItemId,
     RoleId, Timestamp, UserId,
@@ -139,4 +140,23 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
     fn from(value: &'a [u8; N]) -> Self {
         Self::Bytes(value)
     }
+}
+
+/// Refuses the wrong number of parameters, and text that PostgreSQL could not store, on both engines alike.
+pub(crate) fn check(params: &[Value<'_>], wanted: usize, sql: &str) -> Result<()> {
+    if params.len() != wanted {
+        return Err(Error::Internal(format!(
+            "{} parameters were given where {wanted} are wanted, in: {sql}",
+            params.len()
+        )));
+    }
+    for (index, value) in params.iter().enumerate() {
+        if matches!(value, Value::Text(text) if text.contains('\0')) {
+            return Err(Error::Internal(format!(
+                "parameter {} has a NUL character, in: {sql}",
+                index + 1
+            )));
+        }
+    }
+    Ok(())
 }

@@ -84,6 +84,11 @@ impl LiteConn {
 
     pub(crate) fn exec(&self, sql: &'static str, params: &[Value<'_>]) -> Result<u64> {
         self.run(sql, params, |statement| {
+            if statement.column_count() != 0 {
+                return Ok(Err(Error::Internal(format!(
+                    "exec would lose the rows of: {sql}"
+                ))));
+            }
             let changed = statement.raw_execute()?;
             Ok(Ok(u64::try_from(changed).unwrap_or(u64::MAX)))
         })
@@ -101,7 +106,7 @@ impl LiteConn {
             while let Some(row) = rows.next()? {
                 match Row::lite(row, width).decode() {
                     Ok(value) => all.push(value),
-                    Err(error) => return Ok(Err(error)),
+                    Err(error) => return Ok(Err(error.in_statement(sql))),
                 }
             }
             Ok(Ok(all))
@@ -117,7 +122,10 @@ impl LiteConn {
             let width = statement.column_count();
             let mut rows = statement.raw_query();
             Ok(match rows.next()? {
-                Some(row) => Row::lite(row, width).decode().map(Some),
+                Some(row) => Row::lite(row, width)
+                    .decode()
+                    .map(Some)
+                    .map_err(|error| error.in_statement(sql)),
                 None => Ok(None),
             })
         })
@@ -131,35 +139,20 @@ impl LiteConn {
         body: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<Result<T>>,
     ) -> Result<T> {
         if self.has_failed() {
-            return Err(Error::Internal(format!(
-                "an earlier statement of this transaction failed, before: {sql}"
-            )));
+            return Err(Error::after_failure(sql));
         }
         let connection = self.connection();
         let outcome = connection.prepare_cached(sql).and_then(|mut statement| {
-            if statement.parameter_count() != params.len() {
-                return Ok(Err(Error::Internal(format!(
-                    "{} parameters given, {} wanted",
-                    params.len(),
-                    statement.parameter_count()
-                ))));
+            if let Err(error) = crate::value::check(params, statement.parameter_count(), sql) {
+                return Ok(Err(error));
             }
             for (index, value) in params.iter().enumerate() {
-                if matches!(value, Value::Text(text) if text.contains('\0')) {
-                    return Ok(Err(Error::Internal(format!(
-                        "parameter {} has a NUL character",
-                        index + 1
-                    ))));
-                }
                 statement.raw_bind_parameter(index + 1, value)?;
             }
             body(&mut statement)
         });
         match outcome {
-            Ok(result) => result.map_err(|error| match error {
-                Error::Internal(detail) => Error::Internal(format!("{detail}, in: {sql}")),
-                other => other,
-            }),
+            Ok(result) => result,
             Err(error) => {
                 self.failed.store(true, Ordering::Relaxed);
                 Err(error::from_lite(&error, sql))
@@ -181,6 +174,19 @@ impl LiteConn {
             .and_then(|mut statement| statement.raw_execute())
             .map(drop)
             .map_err(|e| error::from_lite(&e, sql))
+    }
+
+    /// A name for each parameter and column of a statement, empty, as SQLite has no types for them.
+    #[cfg(test)]
+    pub(crate) fn describe(&self, sql: &str) -> Result<(Vec<String>, Vec<String>)> {
+        let connection = self.connection();
+        let statement = connection
+            .prepare(sql)
+            .map_err(|e| error::from_lite(&e, sql))?;
+        Ok((
+            vec![String::new(); statement.parameter_count()],
+            vec![String::new(); statement.column_count()],
+        ))
     }
 
     /// Whether a transaction is open. Some errors (disk full) end it behind our back.

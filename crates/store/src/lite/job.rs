@@ -2,7 +2,6 @@
 
 use crate::{Conn, Error, Result};
 use futures::future::BoxFuture;
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -45,13 +44,10 @@ where
             return false;
         };
         let result = catch_unwind(AssertUnwindSafe(|| poll_once(operation(conn))))
-            .unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic)).into()));
+            .unwrap_or_else(|panic| Err(Error::panicked(&*panic).into()));
         let result = match result {
             // PostgreSQL would answer its COMMIT with a silent rollback.
-            Ok(_) if conn.has_failed() => Err(Error::Internal(
-                "an operation ignored the failure of one of its statements".to_owned(),
-            )
-            .into()),
+            Ok(_) if conn.has_failed() => Err(Error::ignored_failure().into()),
             other => other,
         };
         self.result.insert(result).is_ok()
@@ -77,14 +73,4 @@ fn poll_once<T, E: From<Error>>(mut future: BoxFuture<'_, Result<T, E>>) -> Resu
         )
         .into()),
     }
-}
-
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let said = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    format!("an operation panicked: {said}")
 }

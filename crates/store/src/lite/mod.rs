@@ -5,9 +5,11 @@ mod conn;
 mod error;
 mod job;
 mod reader;
+mod snapshot;
 mod writer;
 
 pub(crate) use conn::LiteConn;
+pub(crate) use snapshot::snapshot;
 
 use crate::conn::Inner;
 use crate::{Conn, Error, Result, StoreConfig, migrate};
@@ -123,7 +125,10 @@ impl Lite {
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
-            drop(thread.join());
+            // An operation that holds the last clone of its store would wait for itself.
+            if thread.thread().id() != std::thread::current().id() {
+                drop(thread.join());
+            }
         }
     }
 }

@@ -1,0 +1,142 @@
+//! The schema and its history.
+
+use crate::testing::{TestPlace, TestStore};
+use crate::{Engine, Error, Store, params};
+use std::collections::BTreeMap;
+
+crate::on_both_engines! {
+    opening_again_changes_nothing,
+    a_newer_database_is_refused_untouched,
+    a_migration_with_another_text_is_refused,
+    a_missing_migration_is_refused,
+}
+
+const HISTORY: &str = "SELECT number, name, checksum, applied_by FROM schema_migration ORDER BY number";
+
+async fn history(store: &Store) -> Vec<(i64, String, String, String)> {
+    store
+        .read(|c| Box::pin(async move { c.all(HISTORY, &[]).await }))
+        .await
+        .unwrap()
+}
+
+async fn change(store: &Store, sql: &'static str) {
+    store
+        .write(move |c| Box::pin(async move { c.exec_one(sql, &[]).await }))
+        .await
+        .unwrap();
+}
+
+async fn opening_again_changes_nothing(store: TestStore) {
+    let before = history(&store).await;
+    assert_eq!(before.len(), usize::try_from(crate::migrate::latest()).unwrap());
+    let again = Store::open(&store.config()).await.unwrap();
+    assert_eq!(history(&again).await, before);
+}
+
+async fn a_newer_database_is_refused_untouched(store: TestStore) {
+    let program = crate::migrate::latest();
+    let database = program + 1;
+    store
+        .write(move |c| {
+            Box::pin(async move {
+                c.exec_one(
+                    "INSERT INTO schema_migration (number, name, checksum, applied_by) VALUES (?1, 'x', 'x', 'x')",
+                    params![database],
+                )
+                .await
+            })
+        })
+        .await
+        .unwrap();
+    let before = history(&store).await;
+    let error = Store::open(&store.config()).await.err();
+    assert_eq!(error, Some(Error::TooNew { database, program }));
+    assert_eq!(history(&store).await, before);
+}
+
+async fn a_migration_with_another_text_is_refused(store: TestStore) {
+    change(&store, "UPDATE schema_migration SET checksum = 'other' WHERE number = 1").await;
+    let error = Store::open(&store.config()).await.err();
+    assert_eq!(
+        error,
+        Some(Error::Corrupt(
+            "migration 0001_tenancy was applied from another file than this program's 0001_tenancy".to_owned()
+        ))
+    );
+}
+
+async fn a_missing_migration_is_refused(store: TestStore) {
+    change(&store, "DELETE FROM schema_migration WHERE number = 1").await;
+    let error = Store::open(&store.config()).await.err();
+    assert_eq!(
+        error,
+        Some(Error::Corrupt("migration 1 is missing before migration 2".to_owned()))
+    );
+}
+
+/// Tables with their columns (and whether they may be null), and the names of the indexes that migrations name.
+type Schema = (BTreeMap<String, Vec<(String, bool)>>, Vec<String>);
+
+async fn schema(store: &Store) -> Schema {
+    let (columns, indexes) = match store.engine() {
+        Engine::Sqlite => (
+            "SELECT t.name, c.name, c.\"notnull\" = 0 AND c.pk = 0 FROM pragma_table_list t \
+             JOIN pragma_table_xinfo(t.name) c \
+             WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite%'",
+            "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name COLLATE \"C\"",
+        ),
+        Engine::Postgres => (
+            "SELECT table_name, column_name, is_nullable = 'YES' FROM information_schema.columns \
+             WHERE table_schema = current_schema() ORDER BY table_name, ordinal_position",
+            "SELECT CAST(i.relname AS TEXT) FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid \
+             JOIN pg_namespace n ON n.oid = i.relnamespace WHERE n.nspname = current_schema() \
+             AND NOT EXISTS (SELECT 1 FROM pg_constraint c WHERE c.conindid = i.oid AND c.contype IN ('p', 'u')) \
+             ORDER BY i.relname COLLATE \"C\"",
+        ),
+    };
+    let (columns, indexes) = store
+        .read(move |c| {
+            Box::pin(async move {
+                let columns: Vec<(String, String, bool)> = c.all(columns, &[]).await?;
+                let indexes: Vec<String> = c.all(indexes, &[]).await?;
+                Ok::<_, Error>((columns, indexes))
+            })
+        })
+        .await
+        .unwrap();
+    let mut tables: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (table, column, nullable) in columns {
+        tables.entry(table).or_default().push((column, nullable));
+    }
+    (tables, indexes)
+}
+
+#[tokio::test]
+async fn both_engines_end_with_the_same_schema() {
+    let test = "both_engines_end_with_the_same_schema";
+    let Some(server) = TestStore::open(Engine::Postgres, test).await.unwrap() else {
+        return;
+    };
+    let file = TestStore::open(Engine::Sqlite, test).await.unwrap().unwrap();
+    let (tables, indexes) = schema(&file).await;
+    assert!(tables.contains_key("conversation") && !indexes.is_empty());
+    assert_eq!((tables, indexes), schema(&server).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_processes_may_start_at_once() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let place = TestPlace::create(engine, "many_processes_may_start_at_once").await.unwrap();
+        let Some(place) = place else { continue };
+        let opening: Vec<_> = (0..6)
+            .map(|_| {
+                let config = place.config();
+                tokio::spawn(async move { Store::open(&config).await.map(drop) })
+            })
+            .collect();
+        for store in opening {
+            store.await.unwrap().unwrap();
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Every statement of every module, prepared on both engines.
+
+use crate::conn::Inner;
+use crate::statements::STATEMENTS;
+use crate::testing::TestStore;
+use crate::Result;
+
+crate::on_both_engines! {
+    every_statement_can_be_prepared,
+    parameters_and_columns_have_types_that_values_have,
+}
+
+/// The statements for a store's engine, by full name.
+fn all(store: &TestStore) -> Vec<(String, &'static str)> {
+    STATEMENTS
+        .iter()
+        .flat_map(|(module, statements)| statements.iter().map(move |s| (*module, s)))
+        .filter(|(_, statement)| statement.only.is_none_or(|only| only == store.engine()))
+        .map(|(module, statement)| (format!("{module}::{}", statement.name), statement.sql))
+        .collect()
+}
+
+/// What the engine says about a statement: the types of parameters and of columns on PostgreSQL, their number on
+/// SQLite.
+async fn describe(store: &TestStore, sql: &'static str) -> Result<(Vec<String>, Vec<String>)> {
+    store
+        .read(move |c| {
+            Box::pin(async move {
+                match &c.0 {
+                    Inner::Lite(lite) => lite.describe(sql),
+                    Inner::Pg(pg) => pg.describe(sql).await,
+                }
+            })
+        })
+        .await
+}
+
+async fn every_statement_can_be_prepared(store: TestStore) {
+    let statements = all(&store);
+    assert!(statements.len() > 50, "the register is empty");
+    let mut wrong = Vec::new();
+    for (name, sql) in statements {
+        if let Err(error) = describe(&store, sql).await {
+            wrong.push(format!("{name}: {error}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+async fn parameters_and_columns_have_types_that_values_have(store: TestStore) {
+    let known = [
+        "", "int2", "int4", "int8", "float4", "float8", "bool", "text", "varchar", "name", "uuid", "bytea",
+    ];
+    let mut wrong = Vec::new();
+    for (name, sql) in all(&store) {
+        let (parameters, columns) = describe(&store, sql).await.unwrap();
+        let types = parameters.iter().chain(&columns);
+        for ty in types.filter(|ty| !known.contains(&ty.as_str())) {
+            wrong.push(format!("{name}: {ty}"));
+        }
+        let highest = (1..=99)
+            .rev()
+            .find(|n| sql.contains(&format!("?{n}")))
+            .unwrap_or(0);
+        if parameters.len() != highest {
+            wrong.push(format!("{name}: {} of {highest} parameters", parameters.len()));
+        }
+        let lock_at_end = sql
+            .find("/*lock*/")
+            .is_none_or(|at| sql[at..].trim_end() == "/*lock*/");
+        if !lock_at_end {
+            wrong.push(format!("{name}: /*lock*/ does not stand at the end"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn names_are_registered_once() {
+    let mut modules: Vec<_> = STATEMENTS.iter().map(|(module, _)| *module).collect();
+    let count = modules.len();
+    modules.sort_unstable();
+    modules.dedup();
+    assert_eq!(modules.len(), count);
+    assert!(modules.is_sorted());
+}
