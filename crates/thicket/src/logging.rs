@@ -7,11 +7,9 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging for the rest of the process.
 ///
 /// # Errors
-/// `THICKET_LOG` is not a filter, or logging has already been started.
-pub fn start(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::builder()
-        .parse(&config.log)
-        .map_err(|error| format!("log: {:?} is not a log filter: {error}", config.log))?;
+/// Logging has already been started.
+pub(crate) fn start(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::builder().parse(&config.log.0)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
@@ -21,5 +19,5 @@ pub fn start(config: &Config) -> Result<(), String> {
             .try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     }
-    .map_err(|error| error.to_string())
+    .map_err(anyhow::Error::from_boxed)
 }

@@ -2,6 +2,9 @@
 
 mod cli;
 mod config;
+mod data;
+#[cfg(test)]
+mod docs;
 mod logging;
 
 use std::process::ExitCode;

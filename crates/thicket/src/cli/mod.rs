@@ -1,13 +1,28 @@
 //! The command line. One file for each family of commands.
 
+mod key;
+mod maintenance;
 mod output;
+mod project;
+mod role;
 mod settings;
+mod user;
 
-use crate::config::{self, Config, ConfigError};
+use crate::config::{Config, ConfigError, Sources};
+use crate::data::{self, Missing};
+use crate::logging;
+use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use maintenance::Archive;
+use model::Env;
+use output::Output;
 use std::process::ExitCode;
+use store::Store;
+use store::sealed::SecretKey;
 
-/// Answers customers: first an AI assistant, streaming, then, when it must, a person.
+/// A server for conversations with customers
+///
+/// An AI assistant answers first, streaming; then, when it must, a person.
 #[derive(Debug, Parser)]
 #[command(name = "thicket", version, arg_required_else_help = true)]
 struct Cli {
@@ -17,9 +32,26 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the table of settings of docs/operations.md
-    #[command(hide = true)]
-    ConfigReference,
+    /// Projects: the tenants
+    #[command(subcommand)]
+    Project(project::Command),
+    /// People
+    #[command(subcommand)]
+    User(user::Command),
+    /// Roles that tickets can be assigned to
+    #[command(subcommand)]
+    Role(role::Command),
+    /// API keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Bring the database's schema up to date, and do nothing else
+    Migrate(Output),
+    /// Write an archive of the embedded database and the attachments, also while a server runs
+    Backup(Archive),
+    /// Unpack an archive of "backup" into an empty data directory
+    Restore(Archive),
+    /// Verify the database and what is in it
+    Check(Output),
 }
 
 /// The commands that run a server, and so understand the server's settings.
@@ -30,8 +62,34 @@ const SERVERS: &[&str] = &[];
 #[error("{0}")]
 struct Usage(String);
 
+/// What commands work with.
+struct Context {
+    config: Config,
+    env: Env,
+}
+
+impl Context {
+    fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// The database, which must be there.
+    async fn open(&self) -> anyhow::Result<Store> {
+        data::open(&self.config, Missing::Refuse).await
+    }
+
+    /// The database, which is made if it is not there.
+    async fn create(&self) -> anyhow::Result<Store> {
+        data::open(&self.config, Missing::Create).await
+    }
+
+    fn secret_key(&self) -> anyhow::Result<SecretKey> {
+        data::secret_key(&self.config, &self.env)
+    }
+}
+
 /// Runs the command that the command line names.
-pub fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let matches = settings::add_flags(Cli::command(), SERVERS).get_matches();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
@@ -45,8 +103,26 @@ pub fn run() -> ExitCode {
     ExitCode::from(if misused { 2 } else { 1 })
 }
 
-fn execute(command: Command, sources: config::Sources) -> anyhow::Result<()> {
-    match command {
-        Command::ConfigReference => Ok(output::print(&config::reference())?),
-    }
+fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
+    let context = Context {
+        config: Config::load(sources)?,
+        env: Env::system(),
+    };
+    logging::start(&context.config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    runtime.block_on(async {
+        match command {
+            Command::Project(command) => project::run(command, &context).await,
+            Command::User(command) => user::run(command, &context).await,
+            Command::Role(command) => role::run(command, &context).await,
+            Command::Key(command) => key::run(command, &context).await,
+            Command::Migrate(output) => maintenance::migrate(&context, output).await,
+            Command::Backup(archive) => maintenance::backup(&context, archive).await,
+            Command::Restore(archive) => maintenance::restore(&context, archive).await,
+            Command::Check(output) => maintenance::check(&context, output).await,
+        }
+    })
 }

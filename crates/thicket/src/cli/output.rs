@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 
 /// How a command prints its facts.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct Output {
+pub(crate) struct Output {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -15,16 +15,16 @@ pub struct Output {
 
 /// Names and values in the order in which they are printed.
 #[derive(Debug, Default)]
-pub struct Facts(Vec<(String, Value)>);
+pub(crate) struct Facts(Vec<(String, Value)>);
 
 impl Facts {
     /// No facts yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// These facts and one more.
-    pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+    pub(crate) fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.0.push((name.into(), value.into()));
         self
     }
@@ -47,7 +47,7 @@ struct List<'a> {
 
 impl Output {
     /// Whether a person reads along, who may like to see progress.
-    pub fn for_people(self) -> bool {
+    pub(crate) fn for_people(self) -> bool {
         !self.json
     }
 
@@ -55,7 +55,7 @@ impl Output {
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub fn object(self, facts: &Facts) -> io::Result<()> {
+    pub(crate) fn object(self, facts: &Facts) -> io::Result<()> {
         if self.json {
             return print(&serde_json::to_string(facts)?);
         }
@@ -66,7 +66,7 @@ impl Output {
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub fn list(self, rows: &[Facts]) -> io::Result<()> {
+    pub(crate) fn list(self, rows: &[Facts]) -> io::Result<()> {
         if self.json {
             return print(&serde_json::to_string(&List { results: rows })?);
         }
@@ -81,7 +81,7 @@ impl Output {
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn print(text: &str) -> io::Result<()> {
+pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -138,6 +138,7 @@ fn shown(value: &Value) -> String {
     let text = match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "-".to_owned(),
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     };

@@ -9,7 +9,7 @@ const CONFIG: &str = "config";
 
 /// Adds `--config`, the flags that every command understands, and to the commands that run a server
 /// those of the server.
-pub fn add_flags(mut command: Command, servers: &[&str]) -> Command {
+pub(crate) fn add_flags(mut command: Command, servers: &[&str]) -> Command {
     command = command.arg(
         Arg::new(CONFIG)
             .long(CONFIG)
@@ -27,7 +27,7 @@ pub fn add_flags(mut command: Command, servers: &[&str]) -> Command {
 }
 
 /// The sources of the configuration, as they are for this command line and process.
-pub fn sources(matches: &ArgMatches) -> Sources {
+pub(crate) fn sources(matches: &ArgMatches) -> Sources {
     let mut leaf = matches;
     while let Some((_, deeper)) = leaf.subcommand() {
         leaf = deeper;

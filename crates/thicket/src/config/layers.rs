@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// taken for a mistake.
 const PREFIX: &str = "THICKET_";
 
+/// Variables of the test suite, which a server that a test starts inherits.
+const TESTS: &str = "THICKET_TEST_";
+
 /// The configuration file that is read, if it is there, when `--config` names none.
 const DEFAULT_FILE: &str = "thicket.toml";
 
@@ -18,7 +21,7 @@ const ENVIRONMENT: &str = "environment";
 
 /// What was said about the settings, and where.
 #[derive(Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// The file of `--config`.
     pub file: Option<PathBuf>,
     /// Every environment variable of the process.
@@ -185,7 +188,7 @@ fn from_environment(
     let mut found = Vec::new();
     for (name, value) in variables {
         let name = name.to_string_lossy();
-        if !name.starts_with(PREFIX) {
+        if !name.starts_with(PREFIX) || name.starts_with(TESTS) {
             continue;
         }
         let Some(key) = KEYS.iter().find(|key| key.variable() == name) else {

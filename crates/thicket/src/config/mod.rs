@@ -5,17 +5,16 @@
 //! come from there.
 
 mod layers;
-mod reference;
 mod types;
 
-pub use layers::Sources;
-pub use reference::reference;
-pub use types::{
-    BaseUrl, Count, DatabaseUrl, Listen, LogFormat, Provider, Secret, Size, StatusCodes, Switch,
-    Unavailable,
+pub(crate) use layers::Sources;
+pub(crate) use types::{
+    BaseUrl, DatabaseUrl, Listen, LogFilter, LogFormat, LongSecret, Provider, Secret, Size,
+    StatusCodes, Switch, Unavailable,
 };
 
 use layers::Layers;
+use model::rates::Limit;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +22,7 @@ use types::Setting;
 
 /// Who looks at a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub(crate) enum Reach {
     /// Every command.
     Every,
     /// Only the commands that run a server.
@@ -32,7 +31,7 @@ pub enum Reach {
 
 /// What is known about a setting.
 #[derive(Debug)]
-pub struct Key {
+pub(crate) struct Key {
     /// Its name in the file; a dot separates section and name.
     pub name: &'static str,
     /// Its default, as it would be written. Empty when there is none.
@@ -49,17 +48,17 @@ pub struct Key {
 
 impl Key {
     /// Its environment variable.
-    pub fn variable(&self) -> String {
+    pub(crate) fn variable(&self) -> String {
         format!("THICKET_{}", self.name.replace('.', "_").to_uppercase())
     }
 
     /// Its flag, without the dashes before it.
-    pub fn flag(&self) -> String {
+    pub(crate) fn flag(&self) -> String {
         self.name.replace(['.', '_'], "-")
     }
 
     /// Its default, as people read it.
-    pub fn default_for_people(&self) -> &'static str {
+    pub(crate) fn default_for_people(&self) -> &'static str {
         if self.default.is_empty() {
             self.shown_default
         } else {
@@ -70,7 +69,7 @@ impl Key {
 
 /// The configuration cannot be used. One line that names the setting and where it was set.
 #[derive(Debug)]
-pub struct ConfigError(String);
+pub(crate) struct ConfigError(String);
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,7 +82,7 @@ impl std::error::Error for ConfigError {}
 macro_rules! settings {
     ($($field:ident: $type:ty, $name:literal = $default:literal $(($shown:literal))?, $reach:ident $($secret:ident)?, $doc:literal;)*) => {
         /// Every setting, in the order of the documentation.
-        pub const KEYS: &[Key] = &[$(Key {
+        pub(crate) const KEYS: &[Key] = &[$(Key {
             name: $name,
             default: $default,
             shown_default: concat!($($shown)?),
@@ -94,7 +93,7 @@ macro_rules! settings {
 
         /// The settings of this process. `Debug` shows no secrets.
         #[derive(Clone, Debug)]
-        pub struct Config {
+        pub(crate) struct Config {
             $(#[doc = $doc] pub $field: $type,)*
         }
 
@@ -103,7 +102,7 @@ macro_rules! settings {
             ///
             /// # Errors
             /// The first thing that is wrong: an unknown setting or an impossible value.
-            pub fn load(sources: Sources) -> Result<Self, ConfigError> {
+            pub(crate) fn load(sources: Sources) -> Result<Self, ConfigError> {
                 let layers = Layers::new(sources)?;
                 let mut keys = KEYS.iter();
                 Ok(Self { $($field: value::<$type>(&layers, keys.next())?,)* })
@@ -123,8 +122,8 @@ settings! {
         "`postgres://…` selects PostgreSQL. `?sslmode=require` asks for TLS.";
     redis_url: Unavailable, "redis_url" = "" ("none: in-process"), Server,
         "Lets several replicas share one PostgreSQL. Not available in this version: setting it stops the start.";
-    secret_key: Option<Secret>, "secret_key" = "" ("a file in the data directory"), Every secret,
-        "Encrypts the secrets that must be readable again, such as a project's secret token.";
+    secret_key: Option<LongSecret>, "secret_key" = "" ("a file in the data directory"), Every secret,
+        "Encrypts the secrets that must be readable again, such as a project's secret token. 16 characters or more.";
     llm_provider: Provider, "llm.provider" = "extractive", Server,
         "What answers: `openai` (any endpoint compatible with OpenAI's), `anthropic`, or `extractive`, which quotes the project's articles and needs no model.";
     llm_base_url: Option<BaseUrl>, "llm.base_url" = "" ("the provider's"), Server,
@@ -139,7 +138,7 @@ settings! {
         "Mail server. Not available in this version: setting it stops the start.";
     attachments_url: Unavailable, "attachments_url" = "" ("files in the data directory"), Server,
         "Object store for attachments. Not available in this version: setting it stops the start.";
-    log: String, "log" = "info", Every,
+    log: LogFilter, "log" = "info", Every,
         "What is logged: a level, or a filter such as `info,store=debug`.";
     log_format: LogFormat, "log_format" = "text", Every,
         "`text`, or `json` for machines. Logs go to stderr.";
@@ -158,7 +157,19 @@ settings! {
     static_dir: Option<PathBuf>, "static_dir" = "" ("none"), Server,
         "Folder that is served under `/static/`.";
     rate_limits: Switch, "rate_limits" = "on", Server,
-        "`off` for load tests and trusted networks.";
+        "`off` switches all throttles off, for load tests and trusted networks.";
+    ai_burst: Limit, "throttles.ai_burst" = "10/minute", Server,
+        "Turns of the assistant, except research, for each user: short term. `off` for none.";
+    ai_sustained: Limit, "throttles.ai_sustained" = "100/day", Server,
+        "Turns of the assistant, except research, for each user: long term.";
+    ai_research_burst: Limit, "throttles.ai_research_burst" = "3/minute", Server,
+        "Research turns, for each user: short term.";
+    ai_research_sustained: Limit, "throttles.ai_research_sustained" = "10/day", Server,
+        "Research turns, for each user: long term.";
+    api_burst: Limit, "throttles.api_burst" = "480/minute", Server,
+        "Other requests with an API key, for each key: short term.";
+    api_sustained: Limit, "throttles.api_sustained" = "4800/hour", Server,
+        "Other requests with an API key, for each key: long term.";
 }
 
 fn value<T: Setting>(layers: &Layers, key: Option<&Key>) -> Result<T, ConfigError> {

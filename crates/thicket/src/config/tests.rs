@@ -50,7 +50,7 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
     let environment = [("THICKET_LISTEN", "127.0.0.1:2"), ("THICKET_LOG", "debug")];
     let config = load(file, &environment, &[("listen", "127.0.0.1:3")]);
     assert_eq!(config.listen.port, 3);
-    assert_eq!(config.log, "debug");
+    assert_eq!(config.log.0, "debug");
     assert_eq!(config.body_limit, Size(1000));
 }
 
@@ -243,7 +243,7 @@ fn a_variable_that_is_not_text_is_refused() {
 fn debug_shows_no_secret() {
     let config = load(
         "database_url = \"postgres://u:hunter2@h/db\"\n[llm]\napi_key = \"hunter2\"\n",
-        &[("THICKET_SECRET_KEY", "hunter2")],
+        &[("THICKET_SECRET_KEY", "hunter2hunter2hunter2")],
         &[],
     );
     assert!(!format!("{config:?}").contains("hunter2"));
@@ -281,6 +281,19 @@ fn names_are_unique_and_the_contract_of_operations_holds() {
         assert_eq!(
             variables.iter().filter(|v| **v == name).count(),
             1,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_throttles_have_the_defaults_of_the_model() {
+    for throttle in model::rates::THROTTLES {
+        let name = format!("throttles.{}", throttle.name);
+        let key = KEYS.iter().find(|key| key.name == name);
+        assert_eq!(
+            key.map(|key| key.default),
+            Some(throttle.default.to_string().as_str()),
             "{name}"
         );
     }

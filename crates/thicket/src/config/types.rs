@@ -1,11 +1,12 @@
 //! The kinds of value that a setting can have, and how they are written.
 
+use model::rates::Limit;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// A value that can be read from the text of a setting.
-pub trait Setting: Sized {
+pub(crate) trait Setting: Sized {
     /// Reads the text.
     ///
     /// # Errors
@@ -62,7 +63,7 @@ impl Setting for Duration {
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size(pub usize);
+pub(crate) struct Size(pub usize);
 
 impl Setting for Size {
     fn parse(text: &str) -> Result<Self, &'static str> {
@@ -86,7 +87,7 @@ impl Setting for Size {
 
 /// A switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Switch {
+pub(crate) enum Switch {
     /// `on`, or `true` in the file.
     On,
     /// `off`, or `false` in the file.
@@ -103,23 +104,9 @@ impl Setting for Switch {
     }
 }
 
-/// A number from 1 on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Count(pub u32);
-
-impl Setting for Count {
-    fn parse(text: &str) -> Result<Self, &'static str> {
-        text.parse()
-            .ok()
-            .filter(|number| *number > 0)
-            .map(Self)
-            .ok_or("expected a whole number from 1 on")
-    }
-}
-
 /// Where to listen: a host (name or address) and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listen {
+pub(crate) struct Listen {
     /// Name or address, without the brackets of IPv6.
     pub host: String,
     /// 0 picks a free port.
@@ -149,7 +136,7 @@ impl Setting for Listen {
 
 /// The base of absolute links: `http://` or `https://`, kept without a slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseUrl(pub String);
+pub(crate) struct BaseUrl(pub String);
 
 impl Setting for BaseUrl {
     fn parse(text: &str) -> Result<Self, &'static str> {
@@ -168,7 +155,7 @@ impl Setting for BaseUrl {
 
 /// The URL of a PostgreSQL database. Its password is not shown in logs.
 #[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(pub String);
+pub(crate) struct DatabaseUrl(pub String);
 
 impl Setting for DatabaseUrl {
     fn parse(text: &str) -> Result<Self, &'static str> {
@@ -191,11 +178,11 @@ impl fmt::Debug for DatabaseUrl {
 
 /// A value that must not be seen: its `Debug` shows only that it is there.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub(crate) struct Secret(String);
 
 impl Secret {
     /// The value itself.
-    pub fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -212,12 +199,32 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A secret that a key is made of, so it must not be short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LongSecret(Secret);
+
+impl LongSecret {
+    /// The value itself.
+    pub(crate) fn reveal(&self) -> &str {
+        self.0.reveal()
+    }
+}
+
+impl Setting for LongSecret {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.chars().count() < store::sealed::MIN_SECRET_CHARS {
+            return Err("expected a text of 16 characters or more");
+        }
+        Secret::parse(text).map(Self)
+    }
+}
+
 /// Defines a setting that is one of a few words.
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident, $expected:literal { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$variant_doc])* $variant),* }
+        pub(crate) enum $name { $($(#[$variant_doc])* $variant),* }
 
         impl Setting for $name {
             fn parse(text: &str) -> Result<Self, &'static str> {
@@ -227,10 +234,30 @@ macro_rules! choice {
     };
 }
 
+/// Which log lines are written: a level, or directives such as `info,store=debug`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogFilter(pub String);
+
+impl Setting for LogFilter {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        tracing_subscriber::EnvFilter::builder()
+            .parse(text)
+            .map(|_| Self(text.to_owned()))
+            .map_err(|_| "expected a log level or filter, such as info or warn,store=debug")
+    }
+}
+
+impl Setting for Limit {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        text.parse()
+            .map_err(|_| "expected a rate such as 10/minute, 480/min or 100/day, or off")
+    }
+}
+
 /// A setting of the contract that this version has no use for. Setting it stops the start: a server that
 /// ignored it would do something else than its operator believes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unavailable;
+pub(crate) struct Unavailable;
 
 impl Setting for Unavailable {
     fn parse(text: &str) -> Result<Self, &'static str> {

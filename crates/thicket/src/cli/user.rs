@@ -1,0 +1,182 @@
+//! `thicket user …`
+
+use super::output::{Facts, Output};
+use super::{Context, Usage, project};
+use anyhow::{Context as _, bail};
+use argon2::Argon2;
+use argon2::password_hash::{PasswordHasher as _, phc::PasswordHash};
+use clap::Subcommand;
+use model::fields::{Email, Kind as _};
+use model::{Env, MemberLevel, ProjectId};
+use serde_json::Value;
+use std::io::Read as _;
+use store::users::{self, NewUser, User};
+use store::{Conn, Store, organizations, projects};
+
+/// Short passwords are guessed.
+const PASSWORD_MIN: usize = 8;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a person, or let one who exists into another organisation
+    Create {
+        #[arg(long)]
+        email: String,
+        /// First and last name
+        #[arg(long)]
+        name: String,
+        /// A project of the organisation that the person joins
+        #[arg(long, value_name = "ID")]
+        project: i64,
+        /// admin or member [default: admin for the first of an organisation, else member]
+        #[arg(long)]
+        role: Option<MemberLevel>,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
+    match command {
+        Command::Create {
+            email,
+            name,
+            project,
+            role,
+            password_stdin,
+            output,
+        } => {
+            let email = check_email(&email)?;
+            let password_hash = if password_stdin {
+                Some(hash(context.env(), &password_from_stdin()?)?)
+            } else {
+                None
+            };
+            let store = context.open().await?;
+            let new = NewUser {
+                email,
+                name,
+                password_hash,
+            };
+            let joined = create(&store, context.env(), new, ProjectId(project), role).await?;
+            output.object(&facts(&joined))?;
+        }
+    }
+    Ok(())
+}
+
+/// A person and the organisation just joined.
+pub(crate) struct Joined {
+    /// The person.
+    pub user: User,
+    organization_id: String,
+    level: MemberLevel,
+}
+
+/// Adds a person to a project's organisation. Who exists already keeps name and, unless a new one is given,
+/// password.
+///
+/// # Errors
+/// An unknown project, or a store that fails.
+pub(crate) async fn create(
+    store: &Store,
+    env: &Env,
+    new: NewUser,
+    project: ProjectId,
+    level: Option<MemberLevel>,
+) -> anyhow::Result<Joined> {
+    let env = env.clone();
+    store
+        .write(move |c| {
+            Box::pin(async move {
+                let organization = projects::find(c, project)
+                    .await?
+                    .ok_or_else(|| project::unknown(project))?
+                    .organization_id;
+                let user = match users::find_by_email(c, &new.email).await? {
+                    None => users::create(c, &env, &new).await?,
+                    Some(user) => {
+                        if let Some(hash) = &new.password_hash {
+                            users::set_password(c, user.id, hash).await?;
+                        }
+                        user
+                    }
+                };
+                let known = organizations::find_level(c, organization, user.id).await?;
+                let level = match (level, known) {
+                    (Some(level), _) | (None, Some(level)) => level,
+                    (None, None) if organizations::has_members(c, organization).await? => {
+                        MemberLevel::Member
+                    }
+                    (None, None) => MemberLevel::Admin,
+                };
+                organizations::set_member(c, organization, user.id, level, env.now()).await?;
+                anyhow::Ok(Joined {
+                    user,
+                    organization_id: organization.to_string(),
+                    level,
+                })
+            })
+        })
+        .await
+}
+
+/// Finds a person by e-mail address or number.
+///
+/// # Errors
+/// There is no such person, or the store fails.
+pub(crate) async fn find(c: &Conn, who: &str) -> anyhow::Result<User> {
+    let user = match who.parse() {
+        Ok(id) => users::find(c, model::UserId(id)).await?,
+        Err(_) => users::find_by_email(c, who).await?,
+    };
+    user.with_context(|| format!("there is no user {who}"))
+}
+
+/// The argon2 string of a password.
+///
+/// # Errors
+/// None that a sensible password can cause.
+pub(crate) fn hash(env: &Env, password: &str) -> anyhow::Result<String> {
+    let mut salt = [0; 16];
+    env.fill(&mut salt);
+    let hash: PasswordHash = Argon2::default()
+        .hash_password_with_salt(password.as_bytes(), &salt)
+        .map_err(|error| anyhow::anyhow!("the password cannot be hashed: {error}"))?;
+    Ok(hash.to_string())
+}
+
+fn check_email(email: &str) -> Result<String, Usage> {
+    Email
+        .read(&Value::String(email.trim().to_owned()), "email")
+        .map_err(|error| Usage(format!("{email:?}: {}", error.detail)))
+}
+
+fn password_from_stdin() -> anyhow::Result<String> {
+    let mut text = String::new();
+    std::io::stdin()
+        .take(4096)
+        .read_to_string(&mut text)
+        .context("the password cannot be read from standard input")?;
+    let password = text.strip_suffix('\n').unwrap_or(&text);
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    if password.chars().count() < PASSWORD_MIN {
+        bail!("a password has at least {PASSWORD_MIN} characters");
+    }
+    Ok(password.to_owned())
+}
+
+fn facts(joined: &Joined) -> Facts {
+    let user = &joined.user;
+    Facts::new()
+        .with("id", user.id.0)
+        .with("uuid", user.uuid.to_string())
+        .with("email", user.email.as_str())
+        .with("first_name", user.first_name.as_str())
+        .with("last_name", user.last_name.as_str())
+        .with("organization_id", joined.organization_id.as_str())
+        .with("role", joined.level.as_str())
+}

@@ -1,0 +1,113 @@
+//! Where the data is: the database, and the key that seals its secrets.
+
+use crate::config::Config;
+use anyhow::{Context as _, bail};
+use model::Env;
+use std::fs;
+use std::path::Path;
+use store::sealed::SecretKey;
+use store::{DATABASE_FILE, Store, StoreConfig, Target};
+
+/// What to do when there is no database yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// Make one.
+    Create,
+    /// Say so. A mistyped data directory must not look like an empty one.
+    Refuse,
+}
+
+/// The configuration of the store.
+pub(crate) fn store_config(config: &Config) -> StoreConfig {
+    StoreConfig::new(match &config.database_url {
+        Some(url) => Target::Postgres { url: url.0.clone() },
+        None => Target::Sqlite {
+            path: config.data_dir.join(DATABASE_FILE),
+        },
+    })
+}
+
+/// Opens the database that the configuration names.
+///
+/// # Errors
+/// It is not there and must be, it cannot be reached, it is damaged, or it belongs to a newer program.
+pub(crate) async fn open(config: &Config, missing: Missing) -> anyhow::Result<Store> {
+    let store = store_config(config);
+    if let Target::Sqlite { path } = &store.target {
+        if missing == Missing::Refuse && !path.exists() {
+            bail!(
+                "there is no database in {}; \"thicket serve\" and \"thicket migrate\" make one",
+                config.data_dir.display()
+            );
+        }
+        create_data_dir(&config.data_dir)?;
+    }
+    Ok(Store::open(&store).await?)
+}
+
+/// Makes the data directory, readable by its owner only.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn create_data_dir(path: &Path) -> anyhow::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder
+        .recursive(true)
+        .create(path)
+        .with_context(|| format!("the data directory {} cannot be made", path.display()))
+}
+
+/// The key that seals stored secrets: `THICKET_SECRET_KEY`, or else the file in the data directory, which is
+/// made when it is not there.
+///
+/// # Errors
+/// The file cannot be read or written, or holds no key.
+pub(crate) fn secret_key(config: &Config, env: &Env) -> anyhow::Result<SecretKey> {
+    if let Some(secret) = &config.secret_key {
+        return Ok(SecretKey::from_text(secret.reveal())?);
+    }
+    create_data_dir(&config.data_dir)?;
+    Ok(SecretKey::load_or_create(&config.data_dir, env)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    fn config(dir: &Path) -> Config {
+        Config::load(Sources {
+            flags: vec![("data_dir", dir.display().to_string())],
+            ..Sources::default()
+        })
+        .unwrap()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_data_directory_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(&dir.path().join("data"));
+        secret_key(&config, &Env::system()).unwrap();
+        let mode = fs::metadata(&config.data_dir).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[tokio::test]
+    async fn a_mistyped_data_directory_is_no_empty_database() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(&dir.path().join("typo"));
+        let error = open(&config, Missing::Refuse).await.err().unwrap();
+        assert!(
+            error.to_string().starts_with("there is no database in "),
+            "{error}"
+        );
+        assert!(!config.data_dir.exists());
+    }
+}
