@@ -50,6 +50,18 @@ pub enum Error {
         program: i64,
     },
 
+    /// The database was written by an older Thicket, and opening it was not to change it.
+    #[error(
+        "the database is older than this program: it has migration {database}, this program needs {program}; \
+         run \"thicket migrate\" first"
+    )]
+    TooOld {
+        /// The highest migration in the database; 0 for an empty one.
+        database: i64,
+        /// The highest migration this program carries.
+        program: i64,
+    },
+
     /// The stored data is damaged, or is not what this program wrote.
     #[error("the stored data is damaged: {0}")]
     Corrupt(String),

@@ -72,24 +72,27 @@ const LIST: &str = "SELECT number, name, checksum FROM schema_migration ORDER BY
 const INSERT: &str =
     "INSERT INTO schema_migration (number, name, checksum, applied_by) VALUES (?1, ?2, ?3, ?4)";
 
-/// Brings an embedded database up to date, all or nothing.
-pub(crate) fn lite(conn: &LiteConn) -> Result<()> {
-    lite_with(conn, MIGRATIONS)
+/// Brings an embedded database up to date, all or nothing; or only makes sure that it is, when it must `change`
+/// nothing.
+pub(crate) fn lite(conn: &LiteConn, change: bool) -> Result<()> {
+    lite_with(conn, MIGRATIONS, change)
 }
 
-fn lite_with(conn: &LiteConn, migrations: &[Migration]) -> Result<()> {
+fn lite_with(conn: &LiteConn, migrations: &[Migration], change: bool) -> Result<()> {
     conn.script("BEGIN IMMEDIATE")?;
-    let outcome = lite_in_transaction(conn, migrations).and_then(|()| conn.script("COMMIT"));
+    let outcome =
+        lite_in_transaction(conn, migrations, change).and_then(|()| conn.script("COMMIT"));
     if outcome.is_err() {
         drop(conn.script("ROLLBACK"));
     }
     outcome
 }
 
-fn lite_in_transaction(conn: &LiteConn, migrations: &[Migration]) -> Result<()> {
+fn lite_in_transaction(conn: &LiteConn, migrations: &[Migration], change: bool) -> Result<()> {
+    // Rolled back with everything else when nothing is to change.
     conn.script(CREATE_TABLE)?;
     let applied = conn.all(LIST, &[])?;
-    for (number, migration) in pending(migrations, &applied)? {
+    for (number, migration) in to_apply(migrations, &applied, change)? {
         conn.script(&text_for(migration.text, Engine::Sqlite))
             .map_err(|error| named(migration, &error))?;
         let checksum = checksum(migration.text);
@@ -103,13 +106,13 @@ fn lite_in_transaction(conn: &LiteConn, migrations: &[Migration]) -> Result<()> 
 
 /// Brings a server's schema up to date, all or nothing. Of several processes that start at once one does it, and
 /// the others wait for it.
-pub(crate) async fn pg(conn: &PgConn) -> Result<()> {
-    pg_with(conn, MIGRATIONS).await
+pub(crate) async fn pg(conn: &PgConn, change: bool) -> Result<()> {
+    pg_with(conn, MIGRATIONS, change).await
 }
 
-async fn pg_with(conn: &PgConn, migrations: &[Migration]) -> Result<()> {
+async fn pg_with(conn: &PgConn, migrations: &[Migration], change: bool) -> Result<()> {
     conn.begin().await?;
-    match pg_in_transaction(conn, migrations).await {
+    match pg_in_transaction(conn, migrations, change).await {
         Ok(()) => conn.commit().await,
         Err(error) => {
             drop(conn.rollback().await);
@@ -118,7 +121,7 @@ async fn pg_with(conn: &PgConn, migrations: &[Migration]) -> Result<()> {
     }
 }
 
-async fn pg_in_transaction(conn: &PgConn, migrations: &[Migration]) -> Result<()> {
+async fn pg_in_transaction(conn: &PgConn, migrations: &[Migration], change: bool) -> Result<()> {
     if conn
         .find::<Option<String>>(SCHEMA, &[])
         .await?
@@ -134,7 +137,7 @@ async fn pg_in_transaction(conn: &PgConn, migrations: &[Migration]) -> Result<()
     conn.find::<String>(LOCK, &[]).await?;
     conn.script(CREATE_TABLE).await?;
     let applied = conn.all(LIST, &[]).await?;
-    for (number, migration) in pending(migrations, &applied)? {
+    for (number, migration) in to_apply(migrations, &applied, change)? {
         conn.script(&text_for(migration.text, Engine::Postgres))
             .await
             .map_err(|error| named(migration, &error))?;
@@ -146,6 +149,22 @@ async fn pg_in_transaction(conn: &PgConn, migrations: &[Migration]) -> Result<()
         .await?;
     }
     Ok(())
+}
+
+/// The pending migrations, if they may be applied.
+fn to_apply<'m>(
+    migrations: &'m [Migration],
+    applied: &[Applied],
+    change: bool,
+) -> Result<Vec<(i64, &'m Migration)>> {
+    let pending = pending(migrations, applied)?;
+    if change || pending.is_empty() {
+        return Ok(pending);
+    }
+    Err(Error::TooOld {
+        database: number_after(applied.len()) - 1,
+        program: number_after(migrations.len()) - 1,
+    })
 }
 
 /// The migrations still to apply, with their numbers.

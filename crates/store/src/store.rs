@@ -47,6 +47,8 @@ impl fmt::Debug for Target {
 pub struct StoreConfig {
     /// Where the data is.
     pub target: Target,
+    /// Whether opening brings the schema up to date. Default true; otherwise an older database is refused.
+    pub migrate: bool,
     /// SQLite: threads that read. Default 4.
     pub reader_threads: usize,
     /// SQLite: read operations that may wait before [`Error::Busy`]. Default 4096.
@@ -69,6 +71,7 @@ impl StoreConfig {
     pub fn new(target: Target) -> Self {
         Self {
             target,
+            migrate: true,
             reader_threads: 4,
             reader_queue: 4096,
             writer_queue: 1024,
@@ -90,10 +93,10 @@ enum Backend {
 }
 
 impl Store {
-    /// Opens the database and brings its schema up to date.
+    /// Opens the database and brings its schema up to date, unless the configuration says not to.
     ///
     /// # Errors
-    /// [`Error::TooNew`], [`Error::Corrupt`] or [`Error::Unavailable`]; the database is as it was.
+    /// [`Error::TooNew`], [`Error::TooOld`], [`Error::Corrupt`] or [`Error::Unavailable`]; the database is as it was.
     pub async fn open(config: &StoreConfig) -> Result<Self> {
         let config = config.clone();
         match config.target.clone() {

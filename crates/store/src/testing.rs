@@ -6,11 +6,15 @@
 
 use crate::{Engine, Error, Result, Store, StoreConfig, Target};
 use model::Env;
+use std::io::Write as _;
 use std::ops::Deref;
 use tempfile::TempDir;
 
 /// Names the server to test on.
 pub const DATABASE_URL: &str = "THICKET_TEST_DATABASE_URL";
+
+/// Names a file to which the names of skipped tests are appended: a test's own output is not shown when it passes.
+pub const SKIPPED: &str = "THICKET_TEST_SKIPPED";
 
 /// A store that nobody else has, gone with its data when it is dropped.
 pub struct TestStore {
@@ -84,6 +88,7 @@ impl TestPlace {
                 "{test}: {DATABASE_URL} is not set, and in CI nothing is skipped"
             );
             eprintln!("SKIPPED {test}: {DATABASE_URL} is not set");
+            record_skipped(test);
             return Ok(None);
         };
         let name = format!("test_{}", Env::system().uuid().simple());
@@ -117,6 +122,15 @@ impl TestPlace {
     /// The URL of the schema on PostgreSQL, `None` on SQLite.
     pub fn database_url(&self) -> Option<String> {
         self.schema.as_ref().map(Schema::url)
+    }
+}
+
+fn record_skipped(test: &str) {
+    if let Some(path) = std::env::var_os(SKIPPED) {
+        let file = std::fs::OpenOptions::new().append(true).open(path);
+        // One write, so that tests that run at once do not mix their lines.
+        file.and_then(|mut file| file.write_all(format!("{test}\n").as_bytes()))
+            .unwrap_or_else(|error| eprintln!("{SKIPPED} cannot be written: {error}"));
     }
 }
 

@@ -1,17 +1,19 @@
 //! The schema and its history.
 
 use crate::testing::{TestPlace, TestStore};
-use crate::{Engine, Error, Store, params};
+use crate::{Engine, Error, Store, StoreConfig, params};
 use std::collections::BTreeMap;
 
 crate::on_both_engines! {
     opening_again_changes_nothing,
     a_newer_database_is_refused_untouched,
+    an_older_database_is_refused_untouched_when_it_must_not_be_changed,
     a_migration_with_another_text_is_refused,
     a_missing_migration_is_refused,
 }
 
-const HISTORY: &str = "SELECT number, name, checksum, applied_by FROM schema_migration ORDER BY number";
+const HISTORY: &str =
+    "SELECT number, name, checksum, applied_by FROM schema_migration ORDER BY number";
 
 async fn history(store: &Store) -> Vec<(i64, String, String, String)> {
     store
@@ -29,7 +31,10 @@ async fn change(store: &Store, sql: &'static str) {
 
 async fn opening_again_changes_nothing(store: TestStore) {
     let before = history(&store).await;
-    assert_eq!(before.len(), usize::try_from(crate::migrate::latest()).unwrap());
+    assert_eq!(
+        before.len(),
+        usize::try_from(crate::migrate::latest()).unwrap()
+    );
     let again = Store::open(&store.config()).await.unwrap();
     assert_eq!(history(&again).await, before);
 }
@@ -55,13 +60,42 @@ async fn a_newer_database_is_refused_untouched(store: TestStore) {
     assert_eq!(history(&store).await, before);
 }
 
+async fn an_older_database_is_refused_untouched_when_it_must_not_be_changed(store: TestStore) {
+    let program = crate::migrate::latest();
+    let config = StoreConfig {
+        migrate: false,
+        ..store.config()
+    };
+    assert!(Store::open(&config).await.is_ok());
+
+    store
+        .write(move |c| {
+            Box::pin(async move {
+                let last = "DELETE FROM schema_migration WHERE number = ?1";
+                c.exec_one(last, params![program]).await
+            })
+        })
+        .await
+        .unwrap();
+    let before = history(&store).await;
+    let error = Store::open(&config).await.err();
+    let database = program - 1;
+    assert_eq!(error, Some(Error::TooOld { database, program }));
+    assert_eq!(history(&store).await, before);
+}
+
 async fn a_migration_with_another_text_is_refused(store: TestStore) {
-    change(&store, "UPDATE schema_migration SET checksum = 'other' WHERE number = 1").await;
+    change(
+        &store,
+        "UPDATE schema_migration SET checksum = 'other' WHERE number = 1",
+    )
+    .await;
     let error = Store::open(&store.config()).await.err();
     assert_eq!(
         error,
         Some(Error::Corrupt(
-            "migration 0001_tenancy was applied from another file than this program's 0001_tenancy".to_owned()
+            "migration 0001_tenancy was applied from another file than this program's 0001_tenancy"
+                .to_owned()
         ))
     );
 }
@@ -71,7 +105,9 @@ async fn a_missing_migration_is_refused(store: TestStore) {
     let error = Store::open(&store.config()).await.err();
     assert_eq!(
         error,
-        Some(Error::Corrupt("migration 1 is missing before migration 2".to_owned()))
+        Some(Error::Corrupt(
+            "migration 1 is missing before migration 2".to_owned()
+        ))
     );
 }
 
@@ -107,10 +143,22 @@ async fn schema(store: &Store) -> Schema {
         .unwrap();
     let mut tables: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (table, column, nullable) in columns {
-        tables.entry(table).or_default().push((column, nullable));
+        if !DIFFERENT_COLUMNS.contains(&(&*table, &*column)) {
+            tables.entry(table).or_default().push((column, nullable));
+        }
     }
-    (tables, indexes)
+    let same = |index: &String| !DIFFERENT_INDEXES.contains(&&**index);
+    (tables, indexes.into_iter().filter(same).collect())
 }
+
+/// Columns that one engine has and the other has not, on purpose: what full-text search hangs on.
+const DIFFERENT_COLUMNS: &[(&str, &str)] = &[
+    ("article_passage", "search_id"),
+    ("article_passage", "search"),
+];
+
+/// Indexes likewise.
+const DIFFERENT_INDEXES: &[&str] = &["article_passage_search"];
 
 #[tokio::test]
 async fn both_engines_end_with_the_same_schema() {
@@ -118,16 +166,21 @@ async fn both_engines_end_with_the_same_schema() {
     let Some(server) = TestStore::open(Engine::Postgres, test).await.unwrap() else {
         return;
     };
-    let file = TestStore::open(Engine::Sqlite, test).await.unwrap().unwrap();
-    let (tables, indexes) = schema(&file).await;
-    assert!(tables.contains_key("conversation") && !indexes.is_empty());
-    assert_eq!((tables, indexes), schema(&server).await);
+    let file = TestStore::open(Engine::Sqlite, test)
+        .await
+        .unwrap()
+        .unwrap();
+    let ours = schema(&file).await;
+    assert!(ours.0.contains_key("conversation") && !ours.1.is_empty());
+    assert_eq!(ours, schema(&server).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_processes_may_start_at_once() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let place = TestPlace::create(engine, "many_processes_may_start_at_once").await.unwrap();
+        let place = TestPlace::create(engine, "many_processes_may_start_at_once")
+            .await
+            .unwrap();
         let Some(place) = place else { continue };
         let opening: Vec<_> = (0..6)
             .map(|_| {

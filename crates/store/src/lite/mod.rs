@@ -38,7 +38,7 @@ impl Lite {
     /// Opens the file, brings its schema up to date, and starts the threads. Blocks.
     pub(crate) fn open(path: &Path, config: &StoreConfig) -> Result<Self> {
         let writer = LiteConn::open_writer(path, config.busy_timeout)?;
-        migrate::lite(&writer)?;
+        migrate::lite(&writer, config.migrate)?;
         let (writes, write_queue) = bounded(config.writer_queue.max(1));
         let (reads, read_queue) = bounded(config.reader_queue.max(1));
         let mut threads = Vec::new();

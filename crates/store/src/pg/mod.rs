@@ -93,7 +93,7 @@ impl Pg {
             pool,
             rewriter: Arc::default(),
         };
-        migrate::pg(&pg.connection().await?).await?;
+        migrate::pg(&pg.connection().await?, config.migrate).await?;
         Ok(pg)
     }
 
