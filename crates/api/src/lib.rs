@@ -1,1 +1,55 @@
-//! api
+//! The HTTP side: routes, request and response types, authentication, errors, pages, throttles, OpenAPI.
+//!
+//! A request passes `edge` (its id, the log line, the net under a panic), then `routing` (which route, which
+//! method), then its handler. Every handler begins with [`App::authorize`], the one place where it is decided
+//! whether the request may do what it asks for, and returns a response or an [`ApiError`].
+
+mod accept;
+mod access;
+pub mod address;
+mod app;
+mod auth;
+mod body;
+mod cache;
+mod call;
+mod cors;
+mod edge;
+mod error;
+mod health;
+mod metrics;
+mod openapi;
+mod routing;
+mod serve;
+mod throttle;
+
+pub use accept::Accepted;
+pub use access::Access;
+pub use app::{ApiConfig, App, Shared, StatusCodes};
+pub use call::{Call, Caller, PathParams, Query};
+pub use edge::RequestId;
+pub use error::ApiError;
+pub use openapi::{CommonErrors, openapi};
+pub use routing::Routes;
+pub use serve::{ServeConfig, serve};
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+
+/// Every documented route. A new family of endpoints adds its line here.
+fn routes() -> Routes {
+    Routes::new()
+}
+
+/// Everything that the server answers, `pages` included: what it shows to browsers besides the API.
+pub fn router(app: &App, pages: Router) -> Router {
+    metrics::install();
+    let inner = routes()
+        .router(app)
+        .merge(openapi::router())
+        .merge(health::router(app.clone()))
+        .merge(pages)
+        .fallback(routing::fallback);
+    Router::new()
+        .fallback_service(inner)
+        .layer(from_fn_with_state(app.clone(), edge::handle))
+}

@@ -1,0 +1,310 @@
+//! The one place where it is decided whether a request may do what it asks for (conventions.md 2.4).
+
+use crate::accept::{self, Offer};
+use crate::body::RequestBody;
+use crate::call::{Call, Caller, PathParams, Query};
+use crate::edge::RequestId;
+use crate::routing::OriginalPath;
+use crate::{ApiError, App, address, auth};
+use axum::extract::Request;
+use model::scopes::{Scope, Verb};
+use model::{Code, MemberLevel, OrganizationId, ProjectId, fields::UuidKind};
+use std::sync::Arc;
+use store::keys::Key;
+use store::organizations::Organization;
+use store::projects::ProjectForUser;
+use tokio::time::Instant;
+
+/// What a request needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    scope: Option<Scope>,
+    offer: Offer,
+    admin: bool,
+    throttle: bool,
+}
+
+impl Access {
+    /// Reading things of this kind: one of [`model::scopes::OBJECTS`].
+    pub const fn read(object: &'static str) -> Self {
+        Self::scoped(object, Verb::Read)
+    }
+
+    /// Changing things of this kind: one of [`model::scopes::OBJECTS`].
+    pub const fn write(object: &'static str) -> Self {
+        Self::scoped(object, Verb::Write)
+    }
+
+    const fn scoped(object: &'static str, verb: Verb) -> Self {
+        Self {
+            scope: Some(Scope { object, verb }),
+            ..Self::anyone_signed_in()
+        }
+    }
+
+    /// Valid credentials, whatever their scopes. On a route with a project they must still reach the project.
+    pub const fn anyone_signed_in() -> Self {
+        Self {
+            scope: None,
+            offer: Offer::Json,
+            admin: false,
+            throttle: true,
+        }
+    }
+
+    /// The endpoint answers with a stream of events or with JSON.
+    #[must_use]
+    pub const fn streams(self) -> Self {
+        Self {
+            offer: Offer::StreamOrJson,
+            ..self
+        }
+    }
+
+    /// Only admins of the organisation.
+    #[must_use]
+    pub const fn admin(self) -> Self {
+        Self {
+            admin: true,
+            ..self
+        }
+    }
+
+    /// The handler itself calls [`App::throttle`] or [`App::throttle_ai`].
+    #[must_use]
+    pub const fn throttled_by_handler(self) -> Self {
+        Self {
+            throttle: false,
+            ..self
+        }
+    }
+}
+
+impl App {
+    /// Lets a request through, or says why not: 406, then 401, then for keys 403 and 404 in the order of
+    /// conventions.md 2.4, then membership 403, then throttles 429.
+    ///
+    /// # Errors
+    /// The first thing that is missing.
+    pub async fn authorize(&self, request: Request, access: Access) -> Result<Call, ApiError> {
+        let (parts, body) = request.into_parts();
+        let params = parts
+            .extensions
+            .get::<PathParams>()
+            .cloned()
+            .unwrap_or_default();
+        let request_id = parts
+            .extensions
+            .get::<RequestId>()
+            .cloned()
+            .unwrap_or_default();
+        let original = parts.extensions.get::<OriginalPath>();
+        let path = original.map_or_else(|| parts.uri.path().to_owned(), |path| path.0.clone());
+        let query = Query(parts.uri.query().unwrap_or_default().to_owned());
+        check_format(&query)?;
+        let accepted = accept::negotiate(&parts.headers, access.offer)?;
+        let mut body = RequestBody::Unread(body);
+        let caller =
+            auth::authenticate(self, &parts.method, &parts.headers, &query, &mut body).await?;
+        let key = caller.key.as_ref();
+        let project = match params.text("project_id") {
+            "" => None,
+            text => Some(self.find_project(&caller, text).await?),
+        };
+        let organization = match params.text("organization_id") {
+            "" => None,
+            text => Some(self.find_organization(&caller, text).await?),
+        };
+        if let (Some(key), Some(project)) = (key, &project) {
+            check_restrictions(key, &project.organization, Some(project.project.id))?;
+        }
+        if let (Some(key), Some((organization, _))) = (key, &organization) {
+            check_restrictions(key, organization, None)?;
+        }
+        if let (Some(key), Some(scope)) = (key, access.scope)
+            && !key.scopes.allow(scope)
+        {
+            let detail = format!("API key missing required scope '{scope}'");
+            return Err(ApiError::permission_denied(detail));
+        }
+        let level = check_membership(project.as_deref(), organization.as_ref())?;
+        if access.admin && level != Some(MemberLevel::Admin) {
+            return Err(ApiError::new(Code::PermissionDenied));
+        }
+        let peer = parts.extensions.get::<address::Peer>().copied();
+        let config = &self.config;
+        let base_url = address::base_url(
+            config.public_url.as_deref(),
+            &config.trusted_proxies,
+            peer,
+            &parts.headers,
+        );
+        let call = Call {
+            app: self.clone(),
+            caller,
+            params,
+            query,
+            method: parts.method,
+            headers: parts.headers,
+            accepted,
+            base_url,
+            path,
+            request_id,
+            project,
+            organization: organization
+                .and_then(|(organization, level)| Some((organization, level?))),
+            body,
+        };
+        if access.throttle {
+            self.throttle(&call)?;
+        }
+        Ok(call)
+    }
+
+    /// The project that a path segment names: a decimal number, or `@current`.
+    async fn find_project(
+        &self,
+        caller: &Caller,
+        text: &str,
+    ) -> Result<Arc<ProjectForUser>, ApiError> {
+        let unknown = || ApiError::with_detail(Code::NotFound, "Project not found.");
+        let id = match text {
+            "@current" => self.current_project(caller).await?,
+            text if text.bytes().all(|digit| digit.is_ascii_digit()) => {
+                text.parse().ok().map(ProjectId)
+            }
+            _ => None,
+        };
+        let id = id.ok_or_else(unknown)?;
+        let user = caller.user.id;
+        if let Some(project) = self.caches.projects.find(&(id, user)) {
+            return Ok(project);
+        }
+        let read_at = Instant::now();
+        let found = self
+            .store
+            .read(move |c| {
+                Box::pin(async move { store::projects::find_for_user(c, id, user).await })
+            })
+            .await?;
+        let found = found.ok_or_else(unknown)?;
+        Ok(self.caches.projects.keep((id, user), read_at, found))
+    }
+
+    /// What `@current` means for a caller: the only project of the key, else the one last chosen, else the first.
+    pub(crate) async fn current_project(
+        &self,
+        caller: &Caller,
+    ) -> Result<Option<ProjectId>, ApiError> {
+        if let Some([only]) = caller
+            .key
+            .as_ref()
+            .map(|key| key.scoped_projects.as_slice())
+        {
+            return Ok(Some(*only));
+        }
+        if let Some(chosen) = caller.user.current_project_id {
+            return Ok(Some(chosen));
+        }
+        let user = caller.user.id;
+        let first = self
+            .store
+            .read(move |c| Box::pin(async move { store::projects::first_of_user(c, user).await }))
+            .await?;
+        Ok(first)
+    }
+
+    /// The organisation that a path segment names, or the caller's first one for `@current`.
+    async fn find_organization(
+        &self,
+        caller: &Caller,
+        text: &str,
+    ) -> Result<(Organization, Option<MemberLevel>), ApiError> {
+        let unknown = || ApiError::with_detail(Code::NotFound, "Organization not found.");
+        let user = caller.user.id;
+        if text == "@current" {
+            let mine = self
+                .store
+                .read(move |c| {
+                    Box::pin(async move { store::organizations::list_of_user(c, user).await })
+                })
+                .await?;
+            let first = mine.into_iter().next().ok_or_else(unknown)?;
+            return Ok((first.0, Some(first.1)));
+        }
+        let id = UuidKind::parse(text).ok_or_else(unknown)?;
+        let id = OrganizationId(id);
+        let found = self
+            .store
+            .read(move |c| {
+                Box::pin(async move {
+                    let Some(organization) = store::organizations::find(c, id).await? else {
+                        return Ok::<_, ApiError>(None);
+                    };
+                    let level = store::organizations::find_level(c, id, user).await?;
+                    Ok(Some((organization, level)))
+                })
+            })
+            .await?;
+        found.ok_or_else(unknown)
+    }
+}
+
+/// `?format=json` is the form we have; another one does not exist (conventions.md 3).
+fn check_format(query: &Query) -> Result<(), ApiError> {
+    match query.text("format").as_deref() {
+        None | Some("" | "json") => Ok(()),
+        Some(_) => Err(ApiError::not_found()),
+    }
+}
+
+/// What a key may not reach, whatever its scopes.
+fn check_restrictions(
+    key: &Key,
+    organization: &Organization,
+    project: Option<ProjectId>,
+) -> Result<(), ApiError> {
+    let denied = |detail: String| Err(ApiError::permission_denied(detail));
+    if !organization.allows_personal_api_keys {
+        return denied(format!(
+            "Organization '{}' does not allow using personal API keys. Contact an admin to enable personal \
+             API keys for this organization.",
+            organization.name
+        ));
+    }
+    if let Some(id) = project
+        && !key.scoped_projects.is_empty()
+        && !key.scoped_projects.contains(&id)
+    {
+        return denied(format!(
+            "API key does not have access to the requested project: ID {id}."
+        ));
+    }
+    if !key.scoped_organizations.is_empty() && !key.scoped_organizations.contains(&organization.id)
+    {
+        return denied(format!(
+            "API key does not have access to the requested organization: ID {}.",
+            organization.id
+        ));
+    }
+    Ok(())
+}
+
+/// The caller's level where the path leads; `None` when it leads to nothing that has members.
+fn check_membership(
+    project: Option<&ProjectForUser>,
+    organization: Option<&(Organization, Option<MemberLevel>)>,
+) -> Result<Option<MemberLevel>, ApiError> {
+    if let Some(project) = project {
+        let level = project.level;
+        return level
+            .map(Some)
+            .ok_or_else(|| ApiError::permission_denied("You don't have access to the project."));
+    }
+    if let Some((_, level)) = organization {
+        return level.map(Some).ok_or_else(|| {
+            ApiError::permission_denied("You don't have access to the organization.")
+        });
+    }
+    Ok(None)
+}

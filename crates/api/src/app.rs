@@ -1,0 +1,115 @@
+//! What every request handler shares.
+
+use crate::address::Networks;
+use crate::cache::Caches;
+use bus::Limits;
+use model::Env;
+use model::rates::{Limit, THROTTLES, Throttle};
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
+use store::Store;
+use store::sealed::SecretKey;
+use tokio_util::sync::CancellationToken;
+
+/// How the HTTP side behaves.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Base of absolute links; `None` takes it from each request.
+    pub public_url: Option<String>,
+    /// Networks whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Networks,
+    /// The longest request body, in bytes.
+    pub body_limit: usize,
+    /// Whether throttles count at all.
+    pub rate_limits: bool,
+    /// Rates instead of the defaults, by the throttle's name.
+    pub rates: HashMap<&'static str, Limit>,
+    /// Which status codes are answered where published contract and observed original differ.
+    pub status_codes: StatusCodes,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            trusted_proxies: Networks::default(),
+            body_limit: 20 * 1024 * 1024,
+            rate_limits: true,
+            rates: HashMap::new(),
+            status_codes: StatusCodes::Published,
+        }
+    }
+}
+
+impl ApiConfig {
+    /// The server's own rate for a throttle.
+    pub(crate) fn limit(&self, throttle: &Throttle) -> Limit {
+        debug_assert!(THROTTLES.iter().any(|known| known.name == throttle.name));
+        let limit = self.rates.get(throttle.name);
+        limit.copied().unwrap_or(throttle.default)
+    }
+}
+
+/// The published contract's status codes, or those the original was seen to answer (spec/README.md, "Decisions").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum StatusCodes {
+    /// As published; generated clients accept nothing else.
+    #[default]
+    Published,
+    /// As observed.
+    Observed,
+}
+
+/// The state of the HTTP side. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+/// What [`App`] gives access to.
+pub struct Shared {
+    /// Storage.
+    pub store: Store,
+    /// Runs the turns.
+    pub assistant: assistant::Engine,
+    /// Seals the secrets that are stored.
+    pub secret_key: SecretKey,
+    /// Time and randomness.
+    pub env: Env,
+    /// Counters of the throttles.
+    pub limits: Limits,
+    /// How the HTTP side behaves.
+    pub config: ApiConfig,
+    /// Cancelled when the server begins to shut down: open streams end, new work is refused.
+    pub shutdown: CancellationToken,
+    pub(crate) caches: Caches,
+}
+
+impl App {
+    /// The state for one server.
+    pub fn new(
+        store: Store,
+        assistant: assistant::Engine,
+        secret_key: SecretKey,
+        env: Env,
+        config: ApiConfig,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            store,
+            assistant,
+            secret_key,
+            limits: Limits::new(env.clone()),
+            env,
+            config,
+            shutdown: CancellationToken::new(),
+            caches: Caches::default(),
+        }))
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

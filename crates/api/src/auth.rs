@@ -1,0 +1,145 @@
+//! Who is calling: finding and checking a personal API key (conventions.md 2.1).
+
+use crate::body::RequestBody;
+use crate::call::{Caller, Query};
+use crate::{ApiError, App};
+use axum::http::{HeaderMap, Method, header};
+use model::secrets::{self, Kind};
+use model::{Code, KeyId};
+use serde_json::Value;
+use std::sync::Arc;
+use store::keys::{FoundKey, TOUCH_INTERVAL_MICROS};
+use subtle::ConstantTimeEq as _;
+use tokio::time::Instant;
+
+/// Where a key was found, as the refusal names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Header,
+    Body,
+    Query,
+}
+
+impl Place {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Header => "Authorization header",
+            Self::Body => "body",
+            Self::Query => "query string",
+        }
+    }
+}
+
+/// Finds out who is calling.
+///
+/// One candidate only: the header, else the body, else the query. If it is bad, the others are not tried. The
+/// body is read only when the header has no key, so a request without credentials and with a malformed body is
+/// told about the body.
+///
+/// # Errors
+/// 401; what reading the body gives; 503 when the store does not answer.
+pub(crate) async fn authenticate(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+    query: &Query,
+    body: &mut RequestBody,
+) -> Result<Caller, ApiError> {
+    let (secret, place) = match bearer(headers) {
+        Some(secret) => (secret.to_owned(), Place::Header),
+        None => match in_body(body.value(headers, app.config.body_limit).await?) {
+            Some(secret) => (secret, Place::Body),
+            None => match query.text("personal_api_key") {
+                Some(secret) => (secret, Place::Query),
+                None => return Err(no_credentials(method, query)),
+            },
+        },
+    };
+    if place == Place::Header && Kind::of(&secret) == Some(Kind::OauthAccess) {
+        return Err(failed("Invalid access token."));
+    }
+    let found = find(app, &secret).await?.ok_or_else(|| {
+        let place = place.name();
+        failed(&format!(
+            "Personal API key found in request {place} is invalid."
+        ))
+    })?;
+    record_use(app, &found);
+    Ok(Caller {
+        user: found.user.clone(),
+        key: Some(found.key.clone()),
+    })
+}
+
+/// The token of `Authorization: Bearer <token>`. Another scheme, or a token of fewer than two characters, counts
+/// as none at all.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(|c: char| c.is_ascii_whitespace())?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && token.chars().count() >= 2).then_some(token)
+}
+
+fn in_body(body: &Value) -> Option<String> {
+    match body.get("personal_api_key")? {
+        Value::String(secret) if !secret.is_empty() => Some(secret.clone()),
+        _ => None,
+    }
+}
+
+fn no_credentials(method: &Method, query: &Query) -> ApiError {
+    let has_project_token = ["token", "api_key"]
+        .iter()
+        .any(|name| query.text(name).is_some_and(|token| !token.is_empty()));
+    if method == Method::GET && has_project_token {
+        // A project's public token is no credential here.
+        return ApiError::new(Code::AuthenticationFailed);
+    }
+    ApiError::new(Code::NotAuthenticated)
+}
+
+fn failed(detail: &str) -> ApiError {
+    ApiError::with_detail(Code::AuthenticationFailed, detail)
+}
+
+async fn find(app: &App, secret: &str) -> Result<Option<Arc<FoundKey>>, ApiError> {
+    let digest = secrets::digest(secret);
+    if let Some(found) = app.caches.keys.find(&digest) {
+        return Ok(Some(found));
+    }
+    let read_at = Instant::now();
+    let found = app
+        .store
+        .read(move |c| Box::pin(async move { store::keys::find_by_digest(c, &digest).await }))
+        .await?;
+    // The index has compared the digests already, but not in constant time.
+    let is_same = |found: &FoundKey| bool::from(found.digest.ct_eq(&digest));
+    Ok(found
+        .filter(is_same)
+        .map(|found| app.caches.keys.keep(digest, read_at, found)))
+}
+
+/// Notes the use of a key, at most once an hour and without holding up the request. When it fails, the next
+/// request tries again.
+fn record_use(app: &App, found: &FoundKey) {
+    let now = app.env.now();
+    let is_recent =
+        |last: model::Timestamp| now.as_micros() - last.as_micros() < TOUCH_INTERVAL_MICROS;
+    if found.key.last_used_at.is_some_and(is_recent) {
+        return;
+    }
+    let id: KeyId = found.key.id;
+    if app.caches.touches.find(&id).is_some() {
+        return;
+    }
+    app.caches.touches.keep(id, Instant::now(), ());
+    let store = app.store.clone();
+    tokio::spawn(async move {
+        let touched = store
+            .write(move |c| Box::pin(async move { store::keys::touch(c, id, now).await }))
+            .await;
+        if let Err(error) = touched {
+            tracing::warn!(%error, key_id = %id, "the use of a key was not recorded");
+        }
+    });
+}

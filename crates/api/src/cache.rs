@@ -1,0 +1,94 @@
+//! What nearly every request asks the store for, kept for a moment.
+//!
+//! A revoked key or a changed setting must take effect within a second (spec/README.md, "Settings"), also when
+//! another process changed it. So an entry lives for half a second, and nothing has to tell anybody.
+
+use model::secrets::Digest;
+use model::{KeyId, ProjectId, UserId};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use store::keys::FoundKey;
+use store::projects::ProjectForUser;
+use tokio::time::Instant;
+
+const TIME_TO_LIVE: Duration = Duration::from_millis(500);
+/// More entries than this are not kept.
+const CAPACITY: usize = 10_000;
+
+/// Everything that is kept.
+#[derive(Default)]
+pub(crate) struct Caches {
+    pub(crate) keys: Cache<Digest, FoundKey>,
+    pub(crate) projects: Cache<(ProjectId, UserId), ProjectForUser>,
+    /// Keys whose use is being recorded.
+    pub(crate) touches: Cache<KeyId, ()>,
+}
+
+/// Values that may be half a second old.
+pub(crate) struct Cache<K, V>(Mutex<HashMap<K, (Instant, Arc<V>)>>);
+
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V> Cache<K, V> {
+    /// The value, if it is fresh enough.
+    pub(crate) fn find(&self, key: &K) -> Option<Arc<V>> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, value) = entries.get(key)?;
+        (since.elapsed() < TIME_TO_LIVE).then(|| Arc::clone(value))
+    }
+
+    /// Keeps a value that was read from the store at `read_at` or later.
+    pub(crate) fn keep(&self, key: K, read_at: Instant, value: V) -> Arc<V> {
+        let value = Arc::new(value);
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= CAPACITY {
+            entries.retain(|_, (since, _)| since.elapsed() < TIME_TO_LIVE);
+        }
+        if entries.len() < CAPACITY {
+            entries.insert(key, (read_at, Arc::clone(&value)));
+        }
+        value
+    }
+
+    /// Forgets a value that this process has changed.
+    pub(crate) fn forget(&self, is_stale: impl Fn(&K) -> bool) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|key, _| !is_stale(key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_value_is_forgotten_after_half_a_second() {
+        let cache = Cache::<u8, &str>::default();
+        cache.keep(1, Instant::now(), "one");
+        tokio::time::advance(Duration::from_millis(499)).await;
+        assert_eq!(cache.find(&1).as_deref(), Some(&"one"));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(cache.find(&1), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_number_of_values_is_bounded() {
+        let cache = Cache::<usize, ()>::default();
+        for key in 0..2 * CAPACITY {
+            cache.keep(key, Instant::now(), ());
+        }
+        assert!(cache.find(&0).is_some());
+        assert!(cache.find(&CAPACITY).is_none());
+        tokio::time::advance(TIME_TO_LIVE).await;
+        cache.keep(CAPACITY, Instant::now(), ());
+        assert!(cache.find(&CAPACITY).is_some());
+        cache.forget(|key| *key == CAPACITY);
+        assert!(cache.find(&CAPACITY).is_none());
+    }
+}

@@ -1,0 +1,158 @@
+//! An authorised request, as handlers see it.
+
+use crate::accept::Accepted;
+use crate::body::RequestBody;
+use crate::edge::RequestId;
+use crate::{ApiError, App};
+use axum::http::{HeaderMap, Method};
+use model::pagination::{Bounds, Page, Paginated};
+use model::{MemberLevel, ProjectId, UserId};
+use serde_json::Value;
+use std::sync::Arc;
+use store::keys::Key;
+use store::organizations::Organization;
+use store::projects::{Project, ProjectForUser};
+use store::users::User;
+use uuid::Uuid;
+
+/// Who is calling.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The person.
+    pub user: User,
+    /// The personal API key that was used; `None` for a session.
+    pub key: Option<Key>,
+}
+
+/// The parts of the path that the route leaves open, by name, percent-decoded.
+#[derive(Clone, Debug, Default)]
+pub struct PathParams(pub(crate) Vec<(String, String)>);
+
+impl PathParams {
+    /// The value of a part; empty when the route has no such part.
+    pub fn text(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(part, _)| part == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// The value of a part as a UUID, in any of the usual notations.
+    pub fn uuid(&self, name: &str) -> Option<Uuid> {
+        model::fields::UuidKind::parse(self.text(name))
+    }
+}
+
+/// The query string.
+#[derive(Clone, Debug, Default)]
+pub struct Query(pub(crate) String);
+
+impl Query {
+    /// As it came.
+    pub fn raw(&self) -> &str {
+        &self.0
+    }
+
+    /// A parameter's value; of several the last.
+    pub fn text(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.0.as_bytes())
+            .filter(|(parameter, _)| parameter == name)
+            .last()
+            .map(|(_, value)| value.into_owned())
+    }
+}
+
+/// A request that may do what it asks for.
+pub struct Call {
+    /// The state that handlers share.
+    pub app: App,
+    /// Who is calling.
+    pub caller: Caller,
+    /// The open parts of the path.
+    pub params: PathParams,
+    /// The query string.
+    pub query: Query,
+    /// The request's method.
+    pub method: Method,
+    /// The request's headers.
+    pub headers: HeaderMap,
+    /// The form of the answer that was negotiated.
+    pub accepted: Accepted,
+    /// Scheme and host that absolute links begin with.
+    pub base_url: String,
+    /// The path as the client wrote it, with or without a slash at its end.
+    pub path: String,
+    /// Names the request in the log.
+    pub request_id: RequestId,
+    pub(crate) project: Option<Arc<ProjectForUser>>,
+    pub(crate) organization: Option<(Organization, MemberLevel)>,
+    pub(crate) body: RequestBody,
+}
+
+impl Call {
+    /// The project that the path names.
+    ///
+    /// # Errors
+    /// 500 on a route without a project: a defect.
+    pub fn project(&self) -> Result<&Project, ApiError> {
+        Ok(&self.project_for_user()?.project)
+    }
+
+    /// The id of the project that the path names.
+    ///
+    /// # Errors
+    /// As [`Self::project`].
+    pub fn project_id(&self) -> Result<ProjectId, ApiError> {
+        Ok(self.project()?.id)
+    }
+
+    /// The project with its organisation, as the caller finds it.
+    ///
+    /// # Errors
+    /// As [`Self::project`].
+    pub fn project_for_user(&self) -> Result<&ProjectForUser, ApiError> {
+        let project = self.project.as_deref();
+        project.ok_or_else(|| ApiError::internal("this route names no project"))
+    }
+
+    /// The organisation that the path names, and the caller's level in it.
+    ///
+    /// # Errors
+    /// 500 on a route without an organisation: a defect.
+    pub fn organization(&self) -> Result<&(Organization, MemberLevel), ApiError> {
+        let organization = self.organization.as_ref();
+        organization.ok_or_else(|| ApiError::internal("this route names no organisation"))
+    }
+
+    /// Id of the person who is calling.
+    pub fn user_id(&self) -> UserId {
+        self.caller.user.id
+    }
+
+    /// The body as a JSON value. An empty body is an empty object.
+    ///
+    /// # Errors
+    /// 408, 413, 415, and 400 `parse_error`; the same again for whoever asks again.
+    pub async fn json(&mut self) -> Result<&Value, ApiError> {
+        let limit = self.app.config.body_limit;
+        self.body.value(&self.headers, limit).await
+    }
+
+    /// A header's value, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The absolute address of this request, without its query.
+    pub fn url(&self) -> String {
+        format!("{}{}", self.base_url, self.path)
+    }
+
+    /// The part of a list that the request asks for.
+    pub fn page(&self, bounds: Bounds) -> Page {
+        Page::of(self.query.raw(), bounds)
+    }
+
+    /// A page of a list with the links to its neighbours.
+    pub fn paginated<T>(&self, page: Page, results: Vec<T>, count: i64) -> Paginated<T> {
+        page.wrap(results, count, &self.url(), self.query.raw())
+    }
+}

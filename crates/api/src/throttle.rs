@@ -1,0 +1,61 @@
+//! How often a caller may come (conventions.md 6, ai-conversations.md 9.1).
+
+use crate::{ApiError, App, Call};
+use model::rates::{self, Limit, Throttle};
+use std::time::Duration;
+
+impl App {
+    /// Counts a request under the general throttles, which are for keys only. [`App::authorize`] does it, unless
+    /// the handler has said that it does it itself.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn throttle(&self, call: &Call) -> Result<(), ApiError> {
+        let Some(key) = &call.caller.key else {
+            return Ok(());
+        };
+        let subject = key.id.to_string();
+        for throttle in [&rates::API_BURST, &rates::API_SUSTAINED] {
+            self.count(call, throttle, &subject)
+                .map_err(ApiError::throttled)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a turn of the assistant, in place of the general throttles. The short rate is tested first.
+    ///
+    /// # Errors
+    /// 429, in words that say whether it was about research.
+    pub fn throttle_ai(&self, call: &Call, research: bool) -> Result<(), ApiError> {
+        let is_exempt =
+            |project: &store::projects::ProjectForUser| project.project.settings.ai_limits_exempt;
+        if call.project.as_deref().is_some_and(is_exempt) {
+            return Ok(());
+        }
+        let throttles = if research {
+            [&rates::AI_RESEARCH_BURST, &rates::AI_RESEARCH_SUSTAINED]
+        } else {
+            [&rates::AI_BURST, &rates::AI_SUSTAINED]
+        };
+        let subject = call.user_id().to_string();
+        for throttle in throttles {
+            self.count(call, throttle, &subject).map_err(|wait| {
+                ApiError::throttled_with(wait, rates::ai_throttled_detail(wait, research))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn count(&self, call: &Call, throttle: &Throttle, subject: &str) -> Result<(), Duration> {
+        let is_unthrottled = call.caller.key.as_ref().is_some_and(|key| key.unthrottled);
+        if !self.config.rate_limits || is_unthrottled {
+            return Ok(());
+        }
+        let project = call.project.as_deref();
+        let own = project.and_then(|project| project.project.settings.limit(throttle));
+        match own.unwrap_or_else(|| self.config.limit(throttle)) {
+            Limit::Off => Ok(()),
+            Limit::At(rate) => self.limits.check(throttle.name, rate, subject),
+        }
+    }
+}
