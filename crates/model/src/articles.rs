@@ -152,7 +152,11 @@ impl Kind for Link {
         if is_link(&link) {
             Ok(link)
         } else {
-            Err(FieldError::at(attr, Code::Invalid, "Enter a valid URL."))
+            Err(FieldError::at(
+                attr,
+                Code::InvalidInput,
+                "Enter a valid URL.",
+            ))
         }
     }
 }

@@ -327,3 +327,6 @@ impl Totals {
         c.exec_one(UPDATE_TOTALS, values).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,42 +29,62 @@ pub fn edit_distance(a: &str, b: &str, limit: usize) -> Option<usize> {
     Some(back[b.len()]).filter(|&distance| distance <= limit)
 }
 
-/// The word most like `term` among `words`, with a weight below 1 that says how sure that is.
+/// The shortest word that is taken for the beginning of a longer, misspelt one.
+const SHORTEST_BEGINNING: usize = 5;
+
+/// How a word of the knowledge can be what was meant, the likeliest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// It begins with the term: `postgresql` for `postgres`.
+    Completion,
+    /// It is one mistake away: `databse`.
+    OneMistake,
+    /// The term begins with it, and its ending was too garbled to be taken off: `convers` for `conversatoin`.
+    Beginning,
+    /// It is two mistakes away.
+    TwoMistakes,
+}
+
+impl Likeness {
+    fn of(term: &str, length: usize, word: &str) -> Option<Self> {
+        if word.starts_with(term) {
+            return Some(Self::Completion);
+        }
+        match edit_distance(term, word, if length < 8 { 1 } else { 2 }) {
+            Some(0 | 1) => Some(Self::OneMistake),
+            _ if word.len() >= SHORTEST_BEGINNING && term.starts_with(word) => {
+                Some(Self::Beginning)
+            }
+            Some(_) => Some(Self::TwoMistakes),
+            None => None,
+        }
+    }
+
+    fn confidence(self) -> f64 {
+        match self {
+            Self::Completion => 0.9,
+            Self::OneMistake => 0.8,
+            Self::Beginning | Self::TwoMistakes => 0.6,
+        }
+    }
+}
+
+/// The word most like `term` among `words`, with a confidence below 1.
 ///
-/// Considered are longer words that begin with the term (`postgres` for `postgresql`), and words at one
-/// mistake from it (two from eight letters on) that begin with the same letter. Terms under four
-/// letters and those with digits are never corrected. On a tie the alphabetically first word wins.
+/// Considered are words that begin with the same letter and are one mistake away (two from eight letters on), begin
+/// with the term, or are its beginning. Terms under four letters and those with digits are never
+/// corrected. Of equals the longest wins, then the alphabetically first.
 pub fn correction<'a>(term: &str, words: impl Iterator<Item = &'a str>) -> Option<(&'a str, f64)> {
     let length = term.chars().count();
-    if length < 4 || term.chars().any(|c| c.is_numeric()) {
+    let first = term.chars().next()?;
+    if length < 4 || term.chars().any(char::is_numeric) {
         return None;
     }
-    let limit = if length < 8 { 1 } else { 2 };
-    let mut best: Option<(usize, &str)> = None;
-    for word in words {
-        if word.chars().next() != term.chars().next() {
-            continue;
-        }
-        let cost = if word.starts_with(term) {
-            0
-        } else {
-            match edit_distance(term, word, limit) {
-                Some(distance) => distance,
-                None => continue,
-            }
-        };
-        if best.is_none_or(|found| (cost, word) < found) {
-            best = Some((cost, word));
-        }
-    }
-    best.map(|(cost, word)| {
-        let weight = match cost {
-            0 => 0.9,
-            1 => 0.8,
-            _ => 0.6,
-        };
-        (word, weight)
-    })
+    words
+        .filter(|word| word.starts_with(first))
+        .filter_map(|word| Some((Likeness::of(term, length, word)?, word)))
+        .min_by_key(|(likeness, word)| (*likeness, std::cmp::Reverse(word.len()), *word))
+        .map(|(likeness, word)| (word, likeness.confidence()))
 }
 
 #[cfg(test)]
@@ -97,11 +117,14 @@ mod tests {
             "cancel",
             "canal",
             "database",
+            "convers",
+            "convert",
         ];
         let fix = |term| correction(term, words.into_iter()).map(|(word, _)| word);
         assert_eq!(fix("postgres"), Some("postgresql"));
         assert_eq!(fix("reserach"), Some("research"));
-        assert_eq!(fix("cancl"), Some("canal"));
+        assert_eq!(fix("cancl"), Some("cancel"));
+        assert_eq!(fix("conversatoin"), Some("convers"));
         assert_eq!(fix("qeuu"), Some("queu"));
         assert_eq!(fix("xatabase"), None);
         assert_eq!(fix("que"), None);

@@ -179,10 +179,7 @@ async fn corrected(c: &Conn, project: ProjectId, term: &str) -> Result<Option<(S
                 WORDS_SQLITE,
                 format!("\"§{project}\" AND \"{beginning}\" *"),
             ),
-            Engine::Postgres => (
-                WORDS_POSTGRES,
-                format!("'§{project}' & '{beginning}':*"),
-            ),
+            Engine::Postgres => (WORDS_POSTGRES, format!("'§{project}' & '{beginning}':*")),
         };
         let texts: Vec<String> = c
             .all(sql, params![project, &pattern, PASSAGES_PER_CORRECTION])
@@ -209,10 +206,13 @@ fn candidates(collection: Collection, found: &[(SearchTerm, Vec<i64>)]) -> Vec<i
         }
     }
     let mut ranked: Vec<(i64, f64)> = weights.into_iter().collect();
-    ranked.sort_by(|(id, weight), (other_id, other)| {
-        other.total_cmp(weight).then(other_id.cmp(id))
-    });
-    ranked.into_iter().take(CANDIDATES).map(|(id, _)| id).collect()
+    ranked
+        .sort_by(|(id, weight), (other_id, other)| other.total_cmp(weight).then(other_id.cmp(id)));
+    ranked
+        .into_iter()
+        .take(CANDIDATES)
+        .map(|(id, _)| id)
+        .collect()
 }
 
 async fn read(c: &Conn, project: ProjectId, ids: &[i64]) -> Result<Vec<Stored>> {
