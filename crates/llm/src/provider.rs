@@ -5,6 +5,7 @@ use crate::attempt::{Backoff, Failure};
 use crate::wire::Wire;
 use crate::{ChatRequest, ChatStream, Completion, Error, ProviderConfig, connect};
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, Url};
 use std::fmt;
@@ -66,12 +67,14 @@ impl Provider {
         let timeouts = &inner.config.timeouts;
         let deadline = inner.deadline();
         let first_byte = |now: Instant| now.checked_add(timeouts.idle).unwrap_or(deadline);
-        let attempt = async |body: Bytes| {
-            let limit = first_byte(Instant::now()).min(deadline);
-            let response = inner.send(body, limit).await?;
-            let reader = inner.wire.reader();
-            let stream = ChatStream::new(response, reader, timeouts, deadline);
-            stream.begin().await
+        let attempt = |body: Bytes| -> BoxFuture<'_, Result<ChatStream, Failure>> {
+            Box::pin(async move {
+                let limit = first_byte(Instant::now()).min(deadline);
+                let response = inner.send(body, limit).await?;
+                let reader = inner.wire.reader();
+                let stream = ChatStream::new(response, reader, timeouts, deadline);
+                stream.begin().await
+            })
         };
         inner.persist(request, true, deadline, attempt).await
     }
@@ -83,14 +86,16 @@ impl Provider {
     pub async fn complete(&self, request: &ChatRequest) -> Result<Completion, Error> {
         let inner = &*self.0;
         let deadline = inner.deadline();
-        let attempt = async |body: Bytes| {
-            let response = inner.send(body, deadline).await?;
-            let body = timeout_at(deadline, read(response)).await;
-            let body = body.map_err(|_| too_slow())??;
-            let mut answer = Assembly::default();
-            let read = inner.wire.reader().whole(&body, &mut answer);
-            read.map_err(Failure::from_stream)?;
-            Ok(answer.completion())
+        let attempt = |body: Bytes| -> BoxFuture<'_, Result<Completion, Failure>> {
+            Box::pin(async move {
+                let response = inner.send(body, deadline).await?;
+                let body = timeout_at(deadline, read(response)).await;
+                let body = body.map_err(|_| too_slow())??;
+                let mut answer = Assembly::default();
+                let read = inner.wire.reader().whole(&body, &mut answer);
+                read.map_err(Failure::from_stream)?;
+                Ok(answer.completion())
+            })
         };
         inner.persist(request, false, deadline, attempt).await
     }
@@ -114,12 +119,13 @@ impl Inner {
     }
 
     /// Tries until it works, cannot work, or time and attempts are used up.
-    async fn persist<T>(
+    // The attempt is boxed: with an async closure the compiler cannot see that the whole is Send.
+    async fn persist<'a, T>(
         &self,
         request: &ChatRequest,
         stream: bool,
         deadline: Instant,
-        attempt: impl AsyncFn(Bytes) -> Result<T, Failure>,
+        attempt: impl Fn(Bytes) -> BoxFuture<'a, Result<T, Failure>> + Sync,
     ) -> Result<T, Error> {
         let render = || self.wire.body(&self.config.model, request, stream);
         let mut body = render()?;

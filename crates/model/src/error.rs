@@ -42,7 +42,7 @@ macro_rules! codes {
 
 codes! {
     /// A value has the wrong form, or a rule about the whole body is broken.
-    Invalid = 400 "validation_error" "invalid_input" "Invalid input.";
+    InvalidInput = 400 "validation_error" "invalid_input" "Invalid input.";
     /// A field that must be there is missing.
     Required = 400 "validation_error" "required" "This field is required.";
     /// A field, or the whole body, is `null` where that is not allowed.

@@ -92,7 +92,7 @@ impl<'a> Fields<'a> {
                 prefix: String::new(),
             }),
             Value::Null => Err(FieldError::whole(Code::Null, "No data provided")),
-            other => Err(FieldError::whole(Code::Invalid, not_an_object(other))),
+            other => Err(FieldError::whole(Code::InvalidInput, not_an_object(other))),
         }
     }
 
@@ -143,7 +143,7 @@ impl<'a> Fields<'a> {
             }),
             other => Err(FieldError::at(
                 format!("{attr}__non_field_errors"),
-                Code::Invalid,
+                Code::InvalidInput,
                 not_an_object(other),
             )),
         }

@@ -25,6 +25,7 @@ pub mod settings;
 pub mod text;
 pub mod time;
 pub mod turns;
+pub mod ui_context;
 
 pub use env::{Clock, Env, ManualClock, Rng, SystemClock, SystemRng};
 pub use error::{Code, FieldError};

@@ -8,18 +8,8 @@ use std::collections::BTreeMap;
 pub struct Bounds {
     /// The page size when the request names none, or a bad one.
     pub default: i64,
-    /// The largest page; a larger `limit` is cut to it.
-    pub max: i64,
-}
-
-impl Bounds {
-    /// A default page size, and no largest one.
-    pub const fn default_of(default: i64) -> Self {
-        Self {
-            default,
-            max: i64::MAX,
-        }
-    }
+    /// The largest page, if there is one; a larger `limit` is cut to it.
+    pub max: Option<i64>,
 }
 
 /// The part of a list that a request asks for.
@@ -45,7 +35,9 @@ impl Page {
             }
         }
         Self {
-            limit: limit.unwrap_or(bounds.default).min(bounds.max),
+            limit: limit
+                .unwrap_or(bounds.default)
+                .min(bounds.max.unwrap_or(i64::MAX)),
             offset: offset.unwrap_or(0),
         }
     }
@@ -116,6 +108,10 @@ mod tests {
     use super::*;
 
     const URL: &str = "http://h/api/p/";
+    const PLAIN: Bounds = Bounds {
+        default: 100,
+        max: None,
+    };
 
     fn links(query: &str, count: i64, bounds: Bounds) -> (Option<String>, Option<String>) {
         let page = Page::of(query, bounds).wrap(Vec::<()>::new(), count, URL, query);
@@ -139,7 +135,7 @@ mod tests {
             "offset=-3",
             "offset=x",
         ] {
-            assert_eq!(Page::of(query, Bounds::default_of(100)), plain, "{query}");
+            assert_eq!(Page::of(query, PLAIN), plain, "{query}");
         }
     }
 
@@ -147,7 +143,7 @@ mod tests {
     fn the_maximum_cuts_the_limit() {
         let bounds = Bounds {
             default: 100,
-            max: 1000,
+            max: Some(1000),
         };
         assert_eq!(Page::of("limit=5000", bounds).limit, 1000);
         assert_eq!(
@@ -162,7 +158,6 @@ mod tests {
 
     #[test]
     fn links_are_sorted_and_keep_the_other_parameters() {
-        let bounds = Bounds::default_of(100);
         for (query, count, next, previous) in [
             (
                 "status=new&zed=1&limit=1&offset=1&a=2",
@@ -200,7 +195,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                links(query, count, bounds),
+                links(query, count, PLAIN),
                 (next.map(str::to_owned), previous.map(str::to_owned)),
                 "{query}"
             );

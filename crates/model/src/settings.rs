@@ -176,7 +176,7 @@ impl ProjectSettings {
     /// An unknown name, and a value that the setting's rule refuses.
     pub fn set(&mut self, name: &str, value: &Value) -> Result<(), FieldError> {
         let setting = Self::find(name)
-            .ok_or_else(|| FieldError::at(name, Code::Invalid, "There is no such setting."))?;
+            .ok_or_else(|| FieldError::at(name, Code::InvalidInput, "There is no such setting."))?;
         let value = setting.rule.read(value, name)?;
         let mut all = self.to_json();
         all.insert(name.to_owned(), value);

@@ -31,10 +31,8 @@ statements! {
               WHERE project_id = ?1 AND conversation_id = ?2 AND number = ?3";
     RENEW = "UPDATE turn SET lease_until = ?2 WHERE status = 'running' AND owner = ?1";
     RELEASE = "UPDATE turn SET lease_until = 0 WHERE status = 'running' AND owner = ?1";
-    EXPIRED = "SELECT project_id, conversation_id, number FROM turn WHERE status = 'running' AND lease_until < ?1 \
-               ORDER BY lease_until LIMIT ?2";
-    UNOWNED = "SELECT project_id, conversation_id, number FROM turn WHERE status = 'running' AND owner <> ?1 \
-               ORDER BY lease_until LIMIT ?2";
+    RUNNING = "SELECT project_id, conversation_id, number, epoch, owner, lease_until FROM turn \
+               WHERE status = 'running' ORDER BY lease_until LIMIT ?1";
     TAKE_OVER = "UPDATE turn SET owner = ?4, lease_until = ?5, epoch = epoch + 1 \
                  WHERE project_id = ?1 AND conversation_id = ?2 AND number = ?3 AND status = 'running' AND epoch = ?6";
     ENDED = "SELECT project_id, conversation_id, number FROM turn \
@@ -307,22 +305,37 @@ pub async fn release_leases(c: &Conn, owner: NodeId) -> Result<u64> {
     c.exec(RELEASE, params![owner]).await
 }
 
-/// Running turns whose lease has run out.
-///
-/// # Errors
-///
-/// When the store fails.
-pub async fn list_expired(c: &Conn, now: Timestamp, limit: i64) -> Result<Vec<TurnKey>> {
-    c.all(EXPIRED, params![now, limit]).await
+/// A running turn's lease.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease {
+    /// Which turn.
+    pub key: TurnKey,
+    /// What a takeover must know to be the first.
+    pub epoch: i64,
+    /// The process that holds it.
+    pub owner: NodeId,
+    /// Until when.
+    pub lease_until: Timestamp,
 }
 
-/// Running turns of other processes, whatever their leases say. Only for an engine that one process holds alone.
+impl FromRow for Lease {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        Ok(Self {
+            key: TurnKey::from_row(row)?,
+            epoch: row.get()?,
+            owner: row.get()?,
+            lease_until: row.get()?,
+        })
+    }
+}
+
+/// The leases of running turns of all processes, those that run out first first.
 ///
 /// # Errors
 ///
 /// When the store fails.
-pub async fn list_of_others(c: &Conn, owner: NodeId, limit: i64) -> Result<Vec<TurnKey>> {
-    c.all(UNOWNED, params![owner, limit]).await
+pub async fn list_running(c: &Conn, limit: i64) -> Result<Vec<Lease>> {
+    c.all(RUNNING, params![limit]).await
 }
 
 /// Takes a running turn over from the holder of `epoch`. `false`: somebody was quicker, or it has ended.

@@ -411,7 +411,7 @@ impl<K: Kind> Kind for List<K> {
 }
 
 fn invalid(attr: &str, detail: &str) -> FieldError {
-    FieldError::at(attr, Code::Invalid, detail)
+    FieldError::at(attr, Code::InvalidInput, detail)
 }
 
 pub(super) fn not_a_list(value: &Value, attr: &str) -> FieldError {

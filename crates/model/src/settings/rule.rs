@@ -85,7 +85,7 @@ impl Rule {
                 let text = Text::new().max(64).read(value, name)?;
                 let limit = text
                     .parse::<Limit>()
-                    .map_err(|error| FieldError::at(name, Code::Invalid, error.to_string()))?;
+                    .map_err(|error| FieldError::at(name, Code::InvalidInput, error.to_string()))?;
                 limit.to_string().into()
             }
         })

@@ -72,15 +72,19 @@ fn every_throttle_is_a_setting() {
 #[test]
 fn refuses_what_breaks_the_rule() {
     for (name, value, code) in [
-        ("nope", json!(1), Code::Invalid),
-        ("widget_enabled", json!("maybe"), Code::Invalid),
+        ("nope", json!(1), Code::InvalidInput),
+        ("widget_enabled", json!("maybe"), Code::InvalidInput),
         ("widget_enabled", json!(null), Code::Null),
         ("ai_replies", json!("loudly"), Code::InvalidChoice),
         ("timezone", json!("Mars/Olympus"), Code::InvalidChoice),
         ("widget_domains", json!("x"), Code::NotAList),
-        ("notification_recipients", json!(["nope"]), Code::Invalid),
+        (
+            "notification_recipients",
+            json!(["nope"]),
+            Code::InvalidInput,
+        ),
         ("sla_warning_minutes", json!([0]), Code::MinValue),
-        ("ai_burst", json!("often"), Code::Invalid),
+        ("ai_burst", json!("often"), Code::InvalidInput),
     ] {
         let mut settings = ProjectSettings::default();
         assert_eq!(settings.set(name, &value).unwrap_err().code, code, "{name}");

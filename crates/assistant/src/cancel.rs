@@ -1,0 +1,152 @@
+//! Stopping a turn, and deleting a conversation (spec "Cancel").
+
+use crate::Error;
+use crate::begin::number_frames;
+use crate::call::Said;
+use crate::commit::clear_queue;
+use crate::engine::Engine;
+use bus::End;
+use model::conversations::{Conversation, Status};
+use model::frames::{Frame, Partial};
+use model::messages::Interrupted;
+use model::turns::TurnStatus;
+use model::{ConversationId, ProjectId, UserId};
+use store::turns::{PartialChange, TurnKey};
+use store::{Conn, conversations, frames, messages, turns};
+
+struct Stopped {
+    key: TurnKey,
+    frames: Vec<Frame>,
+    end: End,
+}
+
+impl Engine {
+    /// Stops the running turn, keeps the text in the log as a final message marked as cut, and empties the queue:
+    /// one transaction, from any process. Cancelling an idle conversation only empties the queue. `false`: there
+    /// is no such conversation of this user.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; nothing was changed then.
+    pub async fn cancel(
+        &self,
+        project: ProjectId,
+        user: UserId,
+        id: ConversationId,
+    ) -> Result<bool, Error> {
+        self.stop(project, user, id, false).await
+    }
+
+    /// Deletes a conversation; a running turn is cancelled first. `false`: there is no such conversation of this
+    /// user (any more).
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; nothing was changed then.
+    pub async fn delete(
+        &self,
+        project: ProjectId,
+        user: UserId,
+        id: ConversationId,
+    ) -> Result<bool, Error> {
+        self.stop(project, user, id, true).await
+    }
+
+    async fn stop(
+        &self,
+        project: ProjectId,
+        user: UserId,
+        id: ConversationId,
+        delete: bool,
+    ) -> Result<bool, Error> {
+        let engine = self.clone();
+        self.detached(async move {
+            let writer = engine.clone();
+            let stopped: Option<Option<Stopped>> = engine
+                .0
+                .store
+                .write(move |c| {
+                    Box::pin(async move {
+                        let found = conversations::lock(c, project, id).await?;
+                        let Some(mut conversation) =
+                            found.filter(|it| it.user_id == user && it.deleted_at.is_none())
+                        else {
+                            return Ok(None);
+                        };
+                        let now = writer.0.env.now();
+                        let stopped = stop_running_turn(c, &writer, &mut conversation).await?;
+                        clear_queue(c, &mut conversation).await?;
+                        conversation.updated_at = now;
+                        conversation.deleted_at = delete.then_some(now);
+                        conversations::save(c, &conversation).await?;
+                        Ok::<_, Error>(Some(stopped))
+                    })
+                })
+                .await?;
+            let Some(stopped) = stopped else {
+                return Ok(false);
+            };
+            if let Some(stopped) = stopped {
+                metrics::counter!("thicket_turns_cancelled_total").increment(1);
+                engine
+                    .0
+                    .publish(stopped.key, &stopped.frames, Some(stopped.end));
+                engine.0.interrupt(stopped.key);
+            }
+            Ok(true)
+        })
+        .await
+    }
+}
+
+async fn stop_running_turn(
+    c: &Conn,
+    engine: &Engine,
+    conversation: &mut Conversation,
+) -> Result<Option<Stopped>, store::Error> {
+    if conversation.status == Status::Idle {
+        return Ok(None);
+    }
+    conversation.status = Status::Idle;
+    let key = TurnKey {
+        project_id: conversation.project_id,
+        conversation_id: conversation.id,
+        number: conversation.last_turn,
+    };
+    let now = engine.0.env.now();
+    let Some(turn) = turns::find(c, key).await? else {
+        return Ok(None);
+    };
+    let partial = match turn.open_seq {
+        Some(open) => Partial::of(&frames::list_after(c, key, open - 1).await?),
+        None => Partial::default(),
+    };
+    let said = Said {
+        text: partial.content,
+        thinking: partial.thinking,
+    };
+    let kept: Vec<_> = engine
+        .cut(said, Interrupted::Cancelled)
+        .into_iter()
+        .collect();
+    let count = i64::try_from(kept.len()).unwrap_or(i64::MAX);
+    let Some(last_seq) =
+        turns::claim_frames(c, key, turn.epoch, count, PartialChange::Closes).await?
+    else {
+        return Ok(None);
+    };
+    let new_frames = number_frames(last_seq - count + 1, None, &kept);
+    frames::insert(c, key, &new_frames).await?;
+    for message in &kept {
+        messages::append(c, conversation, Some(key.number), message, now).await?;
+    }
+    turns::finish(c, key, TurnStatus::Cancelled, false, now).await?;
+    Ok(Some(Stopped {
+        key,
+        frames: new_frames,
+        end: End {
+            last_seq,
+            continued: false,
+        },
+    }))
+}

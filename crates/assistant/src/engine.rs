@@ -1,0 +1,372 @@
+//! The engine: the turns this process runs, and the clockwork that keeps every turn alive or closes it.
+
+use crate::answerer::Answerer;
+use bus::{End, Feed, Hub};
+use model::{ConversationId, Env, NodeId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use store::turns::{self, TurnKey};
+use store::{Store, frames};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Between two looks at leases, feeds and old frames.
+const TICK: Duration = Duration::from_secs(1);
+/// Ended turns whose frames are deleted in one look.
+const FORGOTTEN_PER_TICK: i64 = 256;
+/// Running turns examined in one look; those whose leases run out first come first.
+const LEASES_PER_TICK: i64 = 10_000;
+
+/// How the engine behaves.
+#[derive(Clone)]
+pub struct Config {
+    /// Who answers.
+    pub answerer: Answerer,
+    /// This process holds the store alone (the embedded engine under its directory lock): turns of other
+    /// processes are dead ones and are taken over at once.
+    pub exclusive: bool,
+    /// How long a turn is believed to run without a sign of life. Default 6 s.
+    pub lease: Duration,
+    /// How often running turns give a sign of life. Default 2 s.
+    pub heartbeat: Duration,
+    /// How long a turn's frames are kept after its end. Default 1 h.
+    pub stream_retention: Duration,
+    /// How long running turns may go on after the server was told to stop. Default 30 s.
+    pub shutdown_grace: Duration,
+    /// Between two keep-alive comments on a silent stream. Default 15 s.
+    pub keep_alive: Duration,
+    /// Estimated tokens of history handed to a model. Default 24,000.
+    pub history_tokens: usize,
+    /// Limits of an ordinary turn. Default 96 model calls, 30 min.
+    pub chat: RunLimits,
+    /// Limits of a research turn. Default 300 model calls, 60 min.
+    pub research: RunLimits,
+}
+
+/// How far one turn may go.
+#[derive(Clone, Copy, Debug)]
+pub struct RunLimits {
+    /// Model calls.
+    pub steps: i64,
+    /// Time from the turn's beginning.
+    pub time: Duration,
+    /// Passages of knowledge handed to the model.
+    pub passages: usize,
+}
+
+impl Config {
+    /// The defaults, with this answerer.
+    pub fn new(answerer: Answerer) -> Self {
+        Self {
+            answerer,
+            exclusive: false,
+            lease: Duration::from_secs(6),
+            heartbeat: Duration::from_secs(2),
+            stream_retention: Duration::from_secs(3600),
+            shutdown_grace: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(15),
+            history_tokens: 24_000,
+            chat: RunLimits {
+                steps: 96,
+                time: Duration::from_secs(1800),
+                passages: 6,
+            },
+            research: RunLimits {
+                steps: 300,
+                time: Duration::from_secs(3600),
+                passages: 20,
+            },
+        }
+    }
+}
+
+/// Runs turns, and answers everything that is asked about conversations. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub store: Store,
+    pub env: Env,
+    pub config: Config,
+    pub hub: Hub,
+    /// This run of the process, as owner of leases.
+    pub node: NodeId,
+    /// The turns that run here.
+    running: Mutex<HashMap<(ConversationId, i64), CancellationToken>>,
+    /// Every task that must come to its end before the process may.
+    pub tasks: TaskTracker,
+    /// No new turns.
+    pub draining: CancellationToken,
+    /// Running turns and open streams stop where they are.
+    pub stopping: CancellationToken,
+}
+
+/// A turn that runs in this process: its feed, and its stop. Dropping it makes the turn an orphan that the next
+/// look picks up, so nothing that goes wrong in a task can leave a conversation locked.
+pub(crate) struct Ticket {
+    pub key: TurnKey,
+    pub feed: Arc<Feed>,
+    pub cancel: CancellationToken,
+    inner: Arc<Inner>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.inner
+            .lock_running()
+            .remove(&(self.key.conversation_id, self.key.number));
+    }
+}
+
+impl Inner {
+    /// Registers a turn as running here. Done before its transaction commits, so that no reader and no look at
+    /// the leases can find it without its feed.
+    pub(crate) fn adopt(self: &Arc<Self>, key: TurnKey) -> Ticket {
+        let feed = self.hub.open(key.conversation_id, key.number);
+        feed.mark_local();
+        let cancel = CancellationToken::new();
+        self.lock_running()
+            .insert((key.conversation_id, key.number), cancel.clone());
+        Ticket {
+            key,
+            feed,
+            cancel,
+            inner: Arc::clone(self),
+        }
+    }
+
+    /// Stops the model call of a turn that was ended by somebody else.
+    pub(crate) fn interrupt(&self, key: TurnKey) {
+        if let Some(cancel) = self.lock_running().get(&(key.conversation_id, key.number)) {
+            cancel.cancel();
+        }
+    }
+
+    fn runs_here(&self, key: TurnKey) -> bool {
+        self.lock_running()
+            .contains_key(&(key.conversation_id, key.number))
+    }
+
+    fn lock_running(&self) -> MutexGuard<'_, HashMap<(ConversationId, i64), CancellationToken>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells readers what was committed.
+    pub(crate) fn publish(
+        &self,
+        key: TurnKey,
+        new_frames: &[model::frames::Frame],
+        end: Option<End>,
+    ) {
+        if let Some(feed) = self.hub.find(key.conversation_id, key.number) {
+            feed.publish(new_frames, end);
+        }
+    }
+}
+
+impl Engine {
+    /// Starts the engine on an open store. Turns of dead processes are taken over from the first look on.
+    pub fn start(store: Store, env: Env, config: Config) -> Self {
+        let node = NodeId(env.uuid());
+        let engine = Self(Arc::new(Inner {
+            store,
+            env,
+            config,
+            hub: Hub::default(),
+            node,
+            running: Mutex::default(),
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            stopping: CancellationToken::new(),
+        }));
+        tokio::spawn(engine.clone().keep_leases());
+        tokio::spawn(engine.clone().look_after_turns());
+        engine
+    }
+
+    /// Whether new turns are refused because the server is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.is_cancelled()
+    }
+
+    /// Cancelled when open streams must end: each tells its reader to come back, and closes.
+    pub fn stopping(&self) -> CancellationToken {
+        self.0.stopping.clone()
+    }
+
+    /// How many turns run in this process.
+    pub fn running_turns(&self) -> usize {
+        self.0.lock_running().len()
+    }
+
+    /// Stops: refuses new turns, lets running ones go on for the grace, ends every stream with a hint to come
+    /// back, hands the leases of what still runs back, and returns.
+    pub async fn shut_down(&self) {
+        let inner = &self.0;
+        inner.draining.cancel();
+        inner.tasks.close();
+        if tokio::time::timeout(inner.config.shutdown_grace, inner.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                turns = self.running_turns(),
+                "the grace is over; running turns are handed over"
+            );
+        }
+        inner.stopping.cancel();
+        if tokio::time::timeout(Duration::from_secs(5), inner.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some tasks did not stop in time");
+        }
+        let node = inner.node;
+        let released = inner
+            .store
+            .write(move |c| Box::pin(turns::release_leases(c, node)))
+            .await;
+        if let Err(error) = released {
+            tracing::warn!(%error, "leases could not be handed back; they run out by themselves");
+        }
+    }
+
+    /// Runs a task to its end, whatever becomes of the request that began it.
+    pub(crate) async fn detached<T, E>(
+        &self,
+        task: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<store::Error> + Send + 'static,
+    {
+        match self.0.tasks.spawn(task).await {
+            Ok(result) => result,
+            Err(_) => Err(E::from(store::Error::Internal("a task panicked".into()))),
+        }
+    }
+
+    async fn keep_leases(self) {
+        let inner = &self.0;
+        let mut ticks = tokio::time::interval(inner.config.heartbeat);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = inner.stopping.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            if self.running_turns() == 0 {
+                continue;
+            }
+            let (node, until) = (inner.node, inner.env.now().plus(inner.config.lease));
+            let renewed = inner
+                .store
+                .write(move |c| Box::pin(turns::renew_leases(c, node, until)))
+                .await;
+            if let Err(error) = renewed {
+                tracing::warn!(%error, "leases could not be renewed");
+            }
+        }
+    }
+
+    async fn look_after_turns(self) {
+        let inner = &self.0;
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = inner.stopping.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let looks = [
+                ("take over", self.take_over_orphans().await),
+                ("follow", self.follow_remote_turns().await),
+                ("forget", self.forget_old_frames().await),
+            ];
+            for (what, result) in looks {
+                if let Err(error) = result {
+                    tracing::warn!(%error, what, "looking after turns failed; the next look tries again");
+                }
+            }
+        }
+    }
+
+    /// Takes over what nobody runs: turns of dead processes, and turns of this one whose task is gone.
+    async fn take_over_orphans(&self) -> Result<(), store::Error> {
+        let inner = &self.0;
+        let now = inner.env.now();
+        let running = inner
+            .store
+            .read(move |c| Box::pin(turns::list_running(c, LEASES_PER_TICK)))
+            .await?;
+        for turn in running {
+            let orphaned = if turn.owner == inner.node {
+                !inner.runs_here(turn.key)
+            } else {
+                inner.config.exclusive || turn.lease_until < now
+            };
+            if orphaned && !inner.draining.is_cancelled() {
+                self.take_over(turn.key, turn.epoch).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches news of turns that run in other processes and are read in this one.
+    async fn follow_remote_turns(&self) -> Result<(), store::Error> {
+        for (conversation, number, feed) in self.0.hub.sweep() {
+            let seq = feed.last_seq();
+            let (news, end) = self
+                .0
+                .store
+                .read(move |c| {
+                    Box::pin(async move {
+                        let Some(project_id) =
+                            store::conversations::find_project(c, conversation).await?
+                        else {
+                            return Ok((Vec::new(), None));
+                        };
+                        let key = TurnKey {
+                            project_id,
+                            conversation_id: conversation,
+                            number,
+                        };
+                        let turn = turns::find(c, key).await?;
+                        let end = turn.and_then(|turn| crate::follow::end_of(&turn));
+                        Ok::<_, store::Error>((frames::list_after(c, key, seq).await?, end))
+                    })
+                })
+                .await?;
+            if !news.is_empty() || end.is_some() {
+                feed.publish(&news, end);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the frames of turns that ended longer ago than the retention. Messages stay.
+    async fn forget_old_frames(&self) -> Result<(), store::Error> {
+        let inner = &self.0;
+        let retention =
+            i64::try_from(inner.config.stream_retention.as_micros()).unwrap_or(i64::MAX);
+        let before =
+            model::Timestamp::from_micros(inner.env.now().as_micros().saturating_sub(retention));
+        let old = inner
+            .store
+            .read(move |c| Box::pin(turns::list_ended_before(c, before, FORGOTTEN_PER_TICK)))
+            .await?;
+        for key in old {
+            inner
+                .store
+                .write(move |c| {
+                    Box::pin(async move {
+                        frames::delete(c, key).await?;
+                        turns::forget_frames(c, key).await
+                    })
+                })
+                .await?;
+        }
+        Ok(())
+    }
+}

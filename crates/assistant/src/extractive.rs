@@ -1,0 +1,192 @@
+//! The answerer without a language model: quotes what the project's articles say, with their titles and links, and says
+//! so. The same question and passages always give the same answer.
+
+mod context;
+mod excerpt;
+mod quotation;
+#[cfg(test)]
+mod tests;
+
+pub use context::query;
+
+use crate::knowledge::Passage;
+use excerpt::excerpt;
+use model::messages::Source;
+use model::text::{Query, Token, tokens};
+use quotation::{escaped, link_target, quotation};
+use uuid::Uuid;
+
+/// Passages below this score hardly touch the question; a language model is not bothered with them either.
+pub(crate) const WORTH_READING: f64 = 0.08;
+/// Passages below this score are no answer.
+const ANSWERS: f64 = 0.16;
+/// From this score on the answer is given without reserve.
+const SURE: f64 = 0.26;
+/// Further passages are quoted if they are almost as good as the best: at least this part of its score.
+const ALMOST_AS_GOOD: f64 = 0.8;
+/// Most passages in one answer.
+const QUOTES_MAX: usize = 3;
+/// Most titles in a list of what can be asked about.
+const TITLES_MAX: usize = 8;
+/// Longest repetition of the question's subject, in code points.
+const SUBJECT_MAX: usize = 80;
+
+const NO_MODEL: &str =
+    "*No language model is configured, so I can only quote this project's articles.*";
+
+/// An answer made of quotations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExtractiveAnswer {
+    /// Markdown.
+    pub text: String,
+    /// What is quoted, in the order of the quotations, each once. Empty when nothing fits.
+    pub sources: Vec<Source>,
+}
+
+/// Answers a question from the passages that [`retrieve`](crate::knowledge::retrieve) found for it.
+pub fn answer(question: &str, previous: Option<&str>, passages: &[Passage]) -> ExtractiveAnswer {
+    let query = query(question, previous);
+    if !query.has_subject() {
+        return without_sources(&what_can_be_asked(passages));
+    }
+    let quoted = worth_quoting(passages);
+    let Some(best) = quoted.first() else {
+        return without_sources(&nothing_found(question));
+    };
+    let mut text = String::from(if best.score >= SURE {
+        "This is what I found in the knowledge of this project:"
+    } else {
+        "I am not sure that this answers the question, but it is the closest I found in the knowledge of this project:"
+    });
+    let mut last_article = None;
+    for passage in &quoted {
+        if last_article != Some(passage.article_id) {
+            text.push_str("\n\n");
+            text.push_str(&citation(passage));
+            last_article = Some(passage.article_id);
+        }
+        text.push_str("\n\n");
+        text.push_str(&quotation(excerpt(&query, &passage.text)));
+    }
+    text.push_str("\n\n");
+    text.push_str(NO_MODEL);
+    let mut sources: Vec<Source> = Vec::new();
+    for source in quoted.iter().map(|passage| passage.to_source()) {
+        if !sources.contains(&source) {
+            sources.push(source);
+        }
+    }
+    ExtractiveAnswer { text, sources }
+}
+
+/// The answer in pieces for streaming: words with the white space after them. Together they are exactly the text.
+pub fn pieces(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    let mut in_space = false;
+    for (at, c) in text.char_indices() {
+        if in_space && !c.is_whitespace() {
+            pieces.push(&text[start..at]);
+            start = at;
+        }
+        in_space = c.is_whitespace();
+    }
+    if start < text.len() {
+        pieces.push(&text[start..]);
+    }
+    pieces
+}
+
+fn without_sources(text: &str) -> ExtractiveAnswer {
+    ExtractiveAnswer {
+        text: format!("{text}\n\n{NO_MODEL}"),
+        sources: Vec::new(),
+    }
+}
+
+/// The passages to quote, best first, those of one article together.
+fn worth_quoting(passages: &[Passage]) -> Vec<&Passage> {
+    let Some(best) = passages.first().filter(|best| best.score >= ANSWERS) else {
+        return Vec::new();
+    };
+    let bar = (best.score * ALMOST_AS_GOOD).max(ANSWERS);
+    let good: Vec<&Passage> = passages
+        .iter()
+        .filter(|passage| passage.score >= bar)
+        .take(QUOTES_MAX)
+        .collect();
+    let mut articles: Vec<Uuid> = Vec::new();
+    for passage in &good {
+        if !articles.contains(&passage.article_id) {
+            articles.push(passage.article_id);
+        }
+    }
+    let of_article = |article: &Uuid| -> Vec<&Passage> {
+        good.iter()
+            .copied()
+            .filter(|p| p.article_id == *article)
+            .collect()
+    };
+    articles.iter().flat_map(of_article).collect()
+}
+
+fn what_can_be_asked(passages: &[Passage]) -> String {
+    let mut titles: Vec<&str> = Vec::new();
+    for passage in passages {
+        if !titles.contains(&passage.title.as_str()) {
+            titles.push(&passage.title);
+        }
+    }
+    if titles.is_empty() {
+        return "I answer questions from the articles of this project, but it has none yet."
+            .to_owned();
+    }
+    let mut text = String::from(
+        "I answer questions from the articles of this project. You can ask me, for example, about:\n",
+    );
+    for title in titles.into_iter().take(TITLES_MAX) {
+        text.push_str("\n- ");
+        text.push_str(&escaped(title));
+    }
+    text
+}
+
+fn nothing_found(question: &str) -> String {
+    match subject(question) {
+        Some(subject) => format!(
+            "I found nothing about {} in the knowledge of this project.",
+            escaped(&subject)
+        ),
+        None => "I found nothing about that in the knowledge of this project.".to_owned(),
+    }
+}
+
+/// What the question is about, in its own words: from its first word with a meaning to its last.
+fn subject(question: &str) -> Option<String> {
+    let line = question.split_whitespace().collect::<Vec<_>>().join(" ");
+    let strong = |token: &Token| Query::new(&line[token.range.clone()]).has_subject();
+    let words: Vec<Token> = tokens(&line).filter(strong).collect();
+    let subject = &line[words.first()?.range.start..words.last()?.range.end];
+    if subject.chars().count() <= SUBJECT_MAX {
+        return Some(format!("“{subject}”"));
+    }
+    // A long text is represented by its beginning.
+    let cut: String = subject.chars().take(SUBJECT_MAX).collect();
+    let cut = cut
+        .rsplit_once(' ')
+        .map_or(cut.as_str(), |(before, _)| before);
+    Some(format!("“{cut} …”"))
+}
+
+/// The article's title, linked if there is a link, and the heading.
+fn citation(passage: &Passage) -> String {
+    let title = escaped(&passage.title);
+    let title = match &passage.url {
+        Some(url) => format!("**[{title}]({})**", link_target(url)),
+        None => format!("**{title}**"),
+    };
+    match &passage.heading {
+        Some(heading) => format!("{title} › {}", escaped(heading)),
+        None => title,
+    }
+}

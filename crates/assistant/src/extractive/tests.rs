@@ -1,0 +1,155 @@
+use super::*;
+
+fn passage(article: u128, title: &str, text: &str, score: f64) -> Passage {
+    Passage {
+        article_id: Uuid::from_u128(article),
+        title: title.to_owned(),
+        url: None,
+        heading: None,
+        text: text.to_owned(),
+        score,
+    }
+}
+
+#[test]
+fn the_best_passage_is_quoted_with_title_link_and_heading() {
+    let passages = [Passage {
+        url: Some("https://example.com/q_(1)".to_owned()),
+        heading: Some("Limits".to_owned()),
+        ..passage(1, "The [queue]", "Two messages can wait.", 0.6)
+    }];
+    let answer = answer("How many messages can wait?", None, &passages);
+    assert_eq!(
+        answer.text,
+        "This is what I found in the knowledge of this project:\n\n\
+         **[The \\[queue\\]](https://example.com/q_%281%29)** › Limits\n\n\
+         > Two messages can wait.\n\n\
+         *No language model is configured, so I can only quote this project's articles.*"
+    );
+    assert_eq!(answer.sources, [passages[0].to_source()]);
+}
+
+#[test]
+fn passages_of_one_article_stand_together_and_weak_ones_are_left_out() {
+    let passages = [
+        passage(1, "A", "one", 0.50),
+        passage(2, "B", "two", 0.49),
+        passage(1, "A", "three", 0.48),
+        passage(3, "C", "four", 0.20),
+    ];
+    let answer = answer("apples", None, &passages);
+    let order: Vec<usize> = ["**A**", "> one", "> three", "**B**", "> two"]
+        .iter()
+        .map(|part| answer.text.find(part).unwrap())
+        .collect();
+    assert!(order.is_sorted(), "{}", answer.text);
+    assert_eq!(answer.text.matches("**A**").count(), 1);
+    assert!(!answer.text.contains("four"));
+    assert_eq!(answer.sources.len(), 2);
+}
+
+#[test]
+fn an_uncertain_answer_says_so() {
+    let answer = answer("apples", None, &[passage(1, "A", "one", ANSWERS)]);
+    assert!(answer.text.starts_with("I am not sure"));
+}
+
+#[test]
+fn nothing_fits() {
+    for (question, expected) in [
+        ("What is the capital of France?", "“capital of France”"),
+        ("how do I bake *bread*", "“bake \\*bread”"),
+        ("Wie backe ich Brot?", "“Wie backe ich Brot”"),
+    ] {
+        let answer = answer(question, None, &[passage(1, "A", "one", 0.09)]);
+        assert!(
+            answer.text.starts_with(&format!(
+                "I found nothing about {expected} in the knowledge of this project."
+            )),
+            "{}",
+            answer.text
+        );
+        assert!(answer.sources.is_empty());
+        assert_eq!(answer.text.matches("language model").count(), 1);
+    }
+}
+
+#[test]
+fn a_long_question_is_not_repeated_in_full() {
+    let question = "unfathomable ".repeat(100);
+    let answer = answer(&question, None, &[]);
+    assert!(answer.text.contains(" …”"));
+    assert!(answer.text.len() < 300);
+}
+
+#[test]
+fn a_greeting_gets_a_hint() {
+    let passages = [
+        passage(1, "Backups", "x", 0.0),
+        passage(2, "Keys", "y", 0.0),
+    ];
+    for greeting in [
+        "Hello!",
+        "hi there",
+        "thanks",
+        "Can you help me?",
+        "good morning",
+        "🙂",
+        "",
+    ] {
+        let answer = answer(greeting, None, &passages);
+        assert!(
+            answer.text.contains("\n- Backups\n- Keys\n\n*No language"),
+            "{greeting}: {}",
+            answer.text
+        );
+        assert!(answer.sources.is_empty());
+    }
+    assert!(answer("Hello!", None, &[]).text.contains("it has none yet"));
+}
+
+#[test]
+fn a_follow_up_is_answered_in_context() {
+    let text = "Backups are made with one command. ".to_owned()
+        + &"Here is a sentence to fill the passage with words. ".repeat(8)
+        + "On PostgreSQL backups are made with pg_dump.";
+    let answer = answer(
+        "and on Postgres?",
+        Some("How do I make backups?"),
+        &[passage(1, "A", &text, 0.5)],
+    );
+    assert!(
+        answer
+            .text
+            .contains("> On PostgreSQL backups are made with pg_dump.\n"),
+        "{}",
+        answer.text
+    );
+}
+
+#[test]
+fn answers_are_the_same_every_time() {
+    let passages = [
+        passage(1, "A", "one apple", 0.3),
+        passage(2, "B", "two apples", 0.3),
+    ];
+    let first = answer("apple", None, &passages);
+    assert!((0..20).all(|_| answer("apple", None, &passages) == first));
+}
+
+#[test]
+fn pieces_are_words_and_add_up() {
+    for text in [
+        "",
+        " ",
+        "one",
+        "one two  three\n\n> four ",
+        " lead",
+        "日本語 テスト\u{3000}x",
+        "a\r\nb",
+    ] {
+        assert_eq!(pieces(text).concat(), text);
+    }
+    assert_eq!(pieces("one two\n\nthree"), ["one ", "two\n\n", "three"]);
+    assert_eq!(pieces(" lead"), [" ", "lead"]);
+}

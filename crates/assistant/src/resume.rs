@@ -1,0 +1,145 @@
+//! A client's answer to what the last turn asked: a decision, a form, or the result of a tool that ran at the
+//! client (ai-conversations.md 8; spec "Tools").
+
+use crate::engine::Inner;
+use crate::tools::{pending_calls, result_of, tool_message};
+use model::Timestamp;
+use model::conversations::Conversation;
+use model::messages::{Message, ToolCall};
+use model::turns::{Resume, TurnOptions};
+use serde_json::{Value, json};
+use store::turns::TurnKey;
+use store::{Conn, approvals, messages, turns};
+
+/// How many of the newest messages are searched for open calls; a model never asks for that many at once.
+const RECENT: i64 = 200;
+
+/// What an answer came to.
+#[derive(Default)]
+pub(crate) struct Resumption {
+    /// Results of the calls that the answer settles.
+    pub results: Vec<Message>,
+    /// Every open call is settled: the model can be asked again.
+    pub ready: bool,
+    /// The answer names a proposal or a call that does not wait (any more).
+    pub mismatch: bool,
+    /// What the interrupted turn was asked with.
+    pub interrupted_options: TurnOptions,
+}
+
+/// Records the decision and makes the tool results that follow from it. A second decision on one proposal is a
+/// mismatch, so nothing can be done twice.
+pub(crate) async fn resume(
+    c: &Conn,
+    inner: &Inner,
+    conversation: &Conversation,
+    payload: &Value,
+    now: Timestamp,
+) -> Result<Resumption, store::Error> {
+    let (project, id) = (conversation.project_id, conversation.id);
+    let recent = messages::list_recent(c, project, id, RECENT).await?;
+    let mut open = pending_calls(recent.iter().map(|stored| &stored.message));
+    let last = TurnKey {
+        project_id: project,
+        conversation_id: id,
+        number: conversation.last_turn,
+    };
+    let mut resumption = Resumption {
+        interrupted_options: turns::find(c, last)
+            .await?
+            .map(|turn| turn.options)
+            .unwrap_or_default(),
+        ..Resumption::default()
+    };
+    let settled = match Resume::of(payload) {
+        Resume::Approve { proposal_id } => {
+            let call = decide(c, conversation, &proposal_id, "approved", now).await?;
+            call.and_then(|call_id| take(&mut open, &call_id))
+                .map(|call| {
+                    let payload = json!({ (call.name.as_str()): call.args });
+                    tool_message(
+                        inner,
+                        &call.id,
+                        result_of(&call.name),
+                        payload.as_object().cloned(),
+                    )
+                })
+        }
+        Resume::Reject {
+            proposal_id,
+            feedback,
+        } => {
+            let call = decide(c, conversation, &proposal_id, "rejected", now).await?;
+            call.and_then(|call_id| take(&mut open, &call_id))
+                .map(|call| {
+                    let text = match feedback {
+                        Some(words) => format!("The user declined this call and said: {words}"),
+                        None => "The user declined this call.".to_owned(),
+                    };
+                    tool_message(inner, &call.id, text, None)
+                })
+        }
+        Resume::ClientToolResult {
+            tool_call_id,
+            result,
+        } => take(&mut open, &tool_call_id)
+            .map(|call| tool_message(inner, &call.id, text_of(&result), None)),
+        Resume::Form(answers) => {
+            take_form(&mut open).map(|call| tool_message(inner, &call.id, text_of(&answers), None))
+        }
+        Resume::DismissForm => take_form(&mut open).map(|call| {
+            tool_message(
+                inner,
+                &call.id,
+                "The user closed the form without answering.",
+                None,
+            )
+        }),
+        Resume::Other => return Ok(resumption),
+    };
+    match settled {
+        Some(result) => {
+            resumption.results.push(result);
+            resumption.ready = open.is_empty();
+        }
+        None => resumption.mismatch = true,
+    }
+    Ok(resumption)
+}
+
+/// Decides a pending proposal and gives the call it is about. A proposal that is not waiting gives nothing.
+async fn decide(
+    c: &Conn,
+    conversation: &Conversation,
+    proposal_id: &str,
+    decision: &str,
+    now: Timestamp,
+) -> Result<Option<String>, store::Error> {
+    let (project, id) = (conversation.project_id, conversation.id);
+    if !approvals::decide(c, project, id, proposal_id, decision, now).await? {
+        return Ok(None);
+    }
+    let all = approvals::list(c, project, id).await?;
+    Ok(all
+        .into_iter()
+        .find(|approval| approval.proposal_id == proposal_id)
+        .and_then(|approval| approval.tool_call_id))
+}
+
+fn take(open: &mut Vec<ToolCall>, call_id: &str) -> Option<ToolCall> {
+    let index = open.iter().position(|call| call.id == call_id)?;
+    Some(open.remove(index))
+}
+
+/// A form is a call of the tool `create_form`.
+fn take_form(open: &mut Vec<ToolCall>) -> Option<ToolCall> {
+    let index = open.iter().position(|call| call.name == "create_form")?;
+    Some(open.remove(index))
+}
+
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,333 @@
+//! The turn: ask the model, write what it says, carry out its calls, ask again, until it answers without calling.
+
+use crate::call::{Called, Said, call};
+use crate::commit::{Committed, Fence, Step, commit_step};
+use crate::engine::{Engine, RunLimits, Ticket};
+use crate::knowledge::{self, Passage};
+use crate::prompt::{self, Material};
+use crate::tools::carry_out;
+use llm::{Completion, Usage};
+use model::MessageId;
+use model::contextual_tools::{self, ContextualTool};
+use model::messages::{Ai, Body, Interrupted, Message, Meta, Source, ToolCall};
+use model::turns::{TurnKind, TurnStatus};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Duration;
+use store::messages;
+use store::turns::Turn;
+use tokio::time::Instant;
+
+/// Messages read for a prompt: more than any token budget holds.
+const HISTORY_MESSAGES: i64 = 400;
+/// How often a write that found the store busy is tried again before the turn is left to the next look.
+const WRITE_TRIES: u32 = 5;
+
+/// What a turn knows from its beginning on.
+struct Brief {
+    tools: Vec<ContextualTool>,
+    tool_context: Map<String, Value>,
+    limits: RunLimits,
+    deadline: Instant,
+}
+
+impl Engine {
+    /// Runs a turn, and the queued turns that follow it.
+    pub(crate) async fn run_to_the_end(&self, turn: Turn, ticket: Ticket) {
+        let mut next = Some((turn, ticket));
+        while let Some((turn, ticket)) = next.take() {
+            let key = turn.key;
+            match self.run_turn(turn, &ticket).await {
+                Ok(Some(committed)) => next = self.hand_on(committed, &ticket),
+                Ok(None) => {
+                    tracing::debug!(conversation = %key.conversation_id, turn = key.number, "turn left")
+                }
+                Err(error) => {
+                    tracing::error!(%error, conversation = %key.conversation_id, turn = key.number,
+                        "a turn could not be written; it will be taken over");
+                }
+            }
+        }
+    }
+
+    /// Tells readers of a turn's end, and gives the turn that begins with it.
+    pub(crate) fn hand_on(&self, committed: Committed, ticket: &Ticket) -> Option<(Turn, Ticket)> {
+        let next = committed.next.map(|(begun, next_ticket)| {
+            metrics::counter!("thicket_turns_started_total").increment(1);
+            next_ticket.feed.publish(&begun.frames, None);
+            (begun.turn, next_ticket)
+        });
+        ticket.feed.publish(&committed.frames, committed.end);
+        next
+    }
+
+    /// Runs one turn. Gives its last step; nothing when it was stopped or is no longer ours.
+    async fn run_turn(
+        &self,
+        turn: Turn,
+        ticket: &Ticket,
+    ) -> Result<Option<Committed>, store::Error> {
+        let fence = Fence::of(&turn);
+        let brief = self.brief(&turn);
+        let mut passages: Option<Vec<Passage>> = None;
+        let mut steps = turn.steps;
+        loop {
+            if steps >= brief.limits.steps {
+                return self.commit(fence, self.step_limit_reached()).await;
+            }
+            steps += 1;
+            let history = self.history(&turn).await?;
+            let known = match passages.clone() {
+                Some(known) => known,
+                None => passages
+                    .insert(
+                        self.knowledge_for(&turn, &history, brief.limits.passages)
+                            .await?,
+                    )
+                    .clone(),
+            };
+            let prompt = prompt::build(Material {
+                history: &history,
+                passages: known,
+                ui_context: turn.options.ui_context.as_ref(),
+                tools: &brief.tools,
+                tool_context: &brief.tool_context,
+                kind: turn.kind,
+                agent_mode: turn.options.agent_mode.as_deref(),
+                history_tokens: self.0.config.history_tokens,
+            });
+            let on_first_text = || self.title_in_the_background(&turn, &history);
+            let step = match call(
+                &self.0,
+                ticket,
+                fence,
+                prompt,
+                brief.deadline,
+                on_first_text,
+            )
+            .await?
+            {
+                Called::Stopped => return Ok(None),
+                Called::Failed { said, error } => self.failed(&turn, said, &error),
+                Called::Finished {
+                    said,
+                    completion,
+                    sources,
+                } => self.answered(said, completion, sources, &brief.tools),
+            };
+            match self.commit(fence, step).await? {
+                None => return Ok(None),
+                Some(committed) if committed.end.is_some() => return Ok(Some(committed)),
+                Some(committed) => ticket.feed.publish(&committed.frames, None),
+            }
+        }
+    }
+
+    fn brief(&self, turn: &Turn) -> Brief {
+        let config = &self.0.config;
+        let limits = match turn.kind {
+            TurnKind::Chat => config.chat,
+            TurnKind::Research => config.research,
+        };
+        // Research takes neither the page's tools nor a mode (ai-conversations.md 4.5).
+        let (tools, tool_context) = match (turn.kind, &turn.options.contextual_tools) {
+            (TurnKind::Chat, Some(tools)) => contextual_tools::split(tools),
+            _ => Default::default(),
+        };
+        let spent = self.0.env.now().since(turn.started_at);
+        Brief {
+            tools,
+            tool_context,
+            limits,
+            deadline: Instant::now() + limits.time.saturating_sub(spent),
+        }
+    }
+
+    async fn history(&self, turn: &Turn) -> Result<Vec<Message>, store::Error> {
+        let key = turn.key;
+        let recent = self
+            .0
+            .store
+            .read(move |c| {
+                Box::pin(messages::list_recent(
+                    c,
+                    key.project_id,
+                    key.conversation_id,
+                    HISTORY_MESSAGES,
+                ))
+            })
+            .await?;
+        Ok(recent.into_iter().map(|stored| stored.message).collect())
+    }
+
+    async fn knowledge_for(
+        &self,
+        turn: &Turn,
+        history: &[Message],
+        limit: usize,
+    ) -> Result<Vec<Passage>, store::Error> {
+        let questions: Vec<&str> = history
+            .iter()
+            .rev()
+            .filter_map(|message| match &message.body {
+                Body::Human(human) => Some(human.content.as_str()),
+                _ => None,
+            })
+            .take(2)
+            .collect();
+        let Some(question) = questions.first() else {
+            return Ok(Vec::new());
+        };
+        knowledge::retrieve(
+            &self.0.store,
+            turn.key.project_id,
+            question,
+            questions.get(1).copied(),
+            limit,
+        )
+        .await
+    }
+
+    /// An answer: with calls the turn goes on or waits, without it ends.
+    fn answered(
+        &self,
+        said: Said,
+        completion: Completion,
+        sources: Vec<Source>,
+        tools: &[ContextualTool],
+    ) -> Step {
+        let id = MessageId(self.0.env.uuid());
+        let calls: Vec<ToolCall> = completion
+            .tool_calls
+            .into_iter()
+            .map(|call| ToolCall::new(call.id, call.name, call.args))
+            .collect();
+        let carried = carry_out(&self.0, id, &calls, tools);
+        let end = match (calls.is_empty(), carried.waits) {
+            (true, _) => Some(TurnStatus::Done),
+            (false, true) => Some(TurnStatus::Interrupted),
+            (false, false) => None,
+        };
+        let meta = Meta {
+            sources,
+            thinking: Meta::thinking_blocks(&said.thinking),
+            ..Meta::default()
+        };
+        let answer = Message {
+            id: Some(id),
+            body: Body::Ai(Ai {
+                content: said.text,
+                meta: (meta != Meta::default()).then_some(meta),
+                tool_calls: calls,
+            }),
+        };
+        if answer.is_empty() {
+            return self.said_nothing(completion.usage);
+        }
+        let messages = std::iter::once(answer).chain(carried.results).collect();
+        Step {
+            messages,
+            approvals: carried.approvals,
+            usage: Some(completion.usage),
+            end,
+        }
+    }
+
+    fn said_nothing(&self, usage: Usage) -> Step {
+        let text = "The assistant gave no answer. Please try again, perhaps in other words.";
+        let failure = Message::failure(MessageId(self.0.env.uuid()), text);
+        Step {
+            messages: vec![failure],
+            usage: Some(usage),
+            end: Some(TurnStatus::Failed),
+            ..Step::default()
+        }
+    }
+
+    /// A failure the user can see; what was said before it is kept (ai-conversations.md 5.7).
+    fn failed(&self, turn: &Turn, said: Said, error: &llm::Error) -> Step {
+        tracing::warn!(%error, conversation = %turn.key.conversation_id, turn = turn.key.number, "the model failed");
+        metrics::counter!("thicket_turns_failed_total").increment(1);
+        let text = match error {
+            llm::Error::TooLong { .. } => {
+                "This conversation has become too long for the model. Please start a new one."
+            }
+            llm::Error::Unavailable { .. } | llm::Error::BadStream(_) => {
+                "The assistant is temporarily unavailable. Please try again in a moment."
+            }
+            llm::Error::Api { .. } | llm::Error::Config(_) => {
+                "The assistant cannot answer at the moment. Please tell the people who run this service."
+            }
+        };
+        self.closing(said, text)
+    }
+
+    /// The last step of a turn that did not come to its end: what was said, marked as cut, and a failure.
+    pub(crate) fn closing(&self, said: Said, text: &str) -> Step {
+        let mut messages = Vec::new();
+        messages.extend(self.cut(said, Interrupted::Failed));
+        messages.push(Message::failure(MessageId(self.0.env.uuid()), text));
+        Step {
+            messages,
+            end: Some(TurnStatus::Failed),
+            ..Step::default()
+        }
+    }
+
+    /// A partial answer as a final message that says why it ends where it does; nothing when nothing was said.
+    pub(crate) fn cut(&self, said: Said, why: Interrupted) -> Option<Message> {
+        if said.text.is_empty() {
+            return None;
+        }
+        let thinking = Meta::thinking_blocks(&said.thinking);
+        let meta = Meta {
+            interrupted: Some(why),
+            thinking,
+            ..Meta::default()
+        };
+        let ai = Ai {
+            content: said.text,
+            meta: Some(meta),
+            tool_calls: Vec::new(),
+        };
+        Some(Message {
+            id: Some(MessageId(self.0.env.uuid())),
+            body: Body::Ai(ai),
+        })
+    }
+
+    fn step_limit_reached(&self) -> Step {
+        let text = "I have taken many steps on this and am not done yet. Shall I go on?";
+        let question = Message::ai(MessageId(self.0.env.uuid()), text);
+        Step {
+            messages: vec![question],
+            end: Some(TurnStatus::Done),
+            ..Step::default()
+        }
+    }
+
+    /// Commits a step. A store that is busy is asked again: an answer that cost a model call is not thrown away.
+    pub(crate) async fn commit(
+        &self,
+        fence: Fence,
+        step: Step,
+    ) -> Result<Option<Committed>, store::Error> {
+        let step = Arc::new(step);
+        let mut tries = 0;
+        loop {
+            let (inner, step) = (Arc::clone(&self.0), Arc::clone(&step));
+            let result = inner
+                .clone()
+                .store
+                .write(move |c| Box::pin(async move { commit_step(c, &inner, fence, &step).await }))
+                .await;
+            match result {
+                Err(store::Error::Busy) if tries < WRITE_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(50 << tries)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Conversations as clients read them: the list, and the detail form (ai-conversations.md 2, 3).
+
+use crate::Error;
+use crate::commit::approval_view;
+use crate::engine::Engine;
+use model::conversations::{ConversationType, ConversationView, UserView, shown_agent_mode};
+use model::{ConversationId, ProjectId, UserId};
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::{approvals, conversations, messages};
+
+/// A conversation with everything a client shows of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConversationDetail {
+    /// The minimal form.
+    #[serde(flatten)]
+    pub conversation: ConversationView,
+    /// Finished messages, oldest first, absent fields null.
+    pub messages: Vec<Value>,
+    /// The stored messages cannot be read by this version; `messages` is empty then.
+    pub has_unsupported_content: bool,
+    /// The mode the newest turn ran in.
+    pub agent_mode: Option<String>,
+    /// Always false: there is no sandbox runner.
+    pub is_sandbox: bool,
+    /// All proposals, decided ones included.
+    pub pending_approvals: Vec<Value>,
+    /// What the last cancel or pending approval took out of the queue, until the next turn.
+    pub cleared_queue: Value,
+}
+
+impl Engine {
+    /// One page of a user's conversations, and how many there are in all.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn list(
+        &self,
+        project: ProjectId,
+        user: UserView,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<ConversationView>, i64), Error> {
+        self.0
+            .store
+            .read(move |c| {
+                Box::pin(async move {
+                    let page = conversations::list(c, project, user.id, limit, offset).await?;
+                    let count = conversations::count(c, project, user.id).await?;
+                    let views = page
+                        .iter()
+                        .map(|conversation| ConversationView::new(conversation, user.clone()));
+                    Ok((views.collect(), count))
+                })
+            })
+            .await
+    }
+
+    /// A conversation in detail, for anybody in its project: sharing is by link (ai-conversations.md 1.4). `None`:
+    /// there is none that may be shown.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn find(
+        &self,
+        project: ProjectId,
+        id: ConversationId,
+    ) -> Result<Option<ConversationDetail>, Error> {
+        self.0
+            .store
+            .read(move |c| {
+                Box::pin(async move {
+                    let found = conversations::find(c, project, id).await?;
+                    let shown = found.filter(|it| {
+                        it.deleted_at.is_none()
+                            && !it.is_internal
+                            && it.kind != ConversationType::ToolCall
+                    });
+                    let Some(conversation) = shown else {
+                        return Ok(None);
+                    };
+                    let owner = conversations::find_owner(c, conversation.user_id).await?;
+                    let (messages, unsupported) = match messages::list(c, project, id).await {
+                        Ok(stored) => (stored, false),
+                        Err(store::Error::Corrupt(_)) => (Vec::new(), true),
+                        Err(error) => return Err(error.into()),
+                    };
+                    // A proposal's arguments are shown while it waits (ai-conversations.md 3.2).
+                    let proposals =
+                        approvals::list(c, project, id)
+                            .await?
+                            .into_iter()
+                            .map(|approval| {
+                                let payload = if approval.is_pending() {
+                                    approval.payload.clone()
+                                } else {
+                                    json!({})
+                                };
+                                approval_view(&approval, payload)
+                            });
+                    let cleared = conversation
+                        .cleared_queue
+                        .as_deref()
+                        .and_then(|text| serde_json::from_str(text).ok());
+                    let mode = shown_agent_mode(
+                        conversation.agent_mode.as_deref(),
+                        conversation.last_turn > 0,
+                    );
+                    Ok(Some(ConversationDetail {
+                        messages: messages
+                            .iter()
+                            .filter(|stored| !stored.message.is_empty())
+                            .map(|stored| stored.message.to_detail())
+                            .collect(),
+                        has_unsupported_content: unsupported,
+                        agent_mode: mode.map(str::to_owned),
+                        is_sandbox: false,
+                        pending_approvals: proposals.collect(),
+                        cleared_queue: cleared.unwrap_or_else(|| json!([])),
+                        conversation: ConversationView::new(&conversation, owner),
+                    }))
+                })
+            })
+            .await
+    }
+
+    /// Whether a user has this conversation, deleted ones not counted.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn owns(
+        &self,
+        project: ProjectId,
+        user: UserId,
+        id: ConversationId,
+    ) -> Result<bool, Error> {
+        let found = self
+            .0
+            .store
+            .read(move |c| Box::pin(conversations::find(c, project, id)))
+            .await?;
+        Ok(found.is_some_and(|it| it.user_id == user && it.deleted_at.is_none()))
+    }
+
+    /// A user's own conversation in detail.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn find_own(
+        &self,
+        project: ProjectId,
+        user: UserId,
+        id: ConversationId,
+    ) -> Result<Option<ConversationDetail>, Error> {
+        Ok(self
+            .find(project, id)
+            .await?
+            .filter(|detail| detail.conversation.user.id == user))
+    }
+}
