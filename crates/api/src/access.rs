@@ -52,6 +52,14 @@ impl Access {
         }
     }
 
+    /// What it takes to look at the same thing, with a JSON answer.
+    pub(crate) const fn to_look(self) -> Self {
+        match self.scope {
+            Some(scope) => Self::read(scope.object),
+            None => Self::anyone_signed_in(),
+        }
+    }
+
     /// The endpoint answers with a stream of events or with JSON.
     #[must_use]
     pub const fn streams(self) -> Self {
@@ -81,12 +89,16 @@ impl Access {
 }
 
 impl App {
-    /// Lets a request through, or says why not: 406, then 401, then for keys 403 and 404 in the order of
+    /// Lets a request through to its handler, or says why not: 406, then 401, then for keys 403 and 404 in the order of
     /// conventions.md 2.4, then membership 403, then throttles 429.
     ///
     /// # Errors
     /// The first thing that is missing.
-    pub async fn authorize(&self, request: Request, access: Access) -> Result<Call, ApiError> {
+    pub(crate) async fn authorize(
+        &self,
+        request: Request,
+        access: Access,
+    ) -> Result<Call, ApiError> {
         let (parts, body) = request.into_parts();
         let params = parts
             .extensions

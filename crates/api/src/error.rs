@@ -291,7 +291,7 @@ mod tests {
             r#"{"type":"validation_error","code":"required","detail":"This field is required.","attr":"content"}"#
         );
         let idle =
-            ApiError::with_detail(Code::Invalid, "Idle.").extra("reason", "conversation_idle");
+            ApiError::with_detail(Code::InvalidInput, "Idle.").extra("reason", "conversation_idle");
         assert_eq!(
             text(idle).await.2,
             r#"{"type":"validation_error","code":"invalid_input","detail":"Idle.","attr":null,"reason":"conversation_idle"}"#

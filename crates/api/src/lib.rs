@@ -1,8 +1,9 @@
 //! The HTTP side: routes, request and response types, authentication, errors, pages, throttles, OpenAPI.
 //!
 //! A request passes `edge` (its id, the log line, the net under a panic), then `routing` (which route, which
-//! method), then its handler. Every handler begins with [`App::authorize`], the one place where it is decided
-//! whether the request may do what it asks for, and returns a response or an [`ApiError`].
+//! method), then `access`, the one place where it is decided whether the request may do what it asks for. The
+//! handler gets a [`Call`] and returns a response or an [`ApiError`]. Which handler answers what, and what it
+//! takes, is said once, in the table of [`Routes`].
 
 mod accept;
 mod access;
@@ -12,6 +13,7 @@ mod auth;
 mod body;
 mod cache;
 mod call;
+mod conversations;
 mod cors;
 mod edge;
 mod error;
@@ -37,7 +39,7 @@ use axum::middleware::from_fn_with_state;
 
 /// Every documented route. A new family of endpoints adds its line here.
 fn routes() -> Routes {
-    Routes::new()
+    Routes::new().merge(conversations::routes())
 }
 
 /// Everything that the server answers, `pages` included: what it shows to browsers besides the API.

@@ -13,6 +13,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use futures::future::BoxFuture;
+use model::Code;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use utoipa::__dev::SchemaReferences;
@@ -25,8 +26,7 @@ const PROJECT_PREFIXES: [&str; 2] = [
     "/api/environments/{project_id}",
 ];
 
-type Handler =
-    Arc<dyn Fn(App, Request) -> BoxFuture<'static, Result<Response, ApiError>> + Send + Sync>;
+type Handler = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Response, ApiError>> + Send + Sync>;
 
 /// The routes of the API, with their documentation.
 #[derive(Default)]
@@ -39,9 +39,14 @@ pub struct Routes {
 struct Route {
     /// Without a slash at its end; the project's prefix is the first of the two.
     template: Arc<str>,
-    /// What may be done to this path without any of its handlers: OPTIONS, and being told which methods there are.
+    methods: Vec<Endpoint>,
+}
+
+/// One method of a path.
+struct Endpoint {
+    method: Method,
     access: Access,
-    methods: Vec<(Method, Handler)>,
+    handler: Handler,
 }
 
 /// One operation of the OpenAPI document.
@@ -60,22 +65,24 @@ impl Routes {
     }
 
     /// Adds a handler under the method and path that its `#[utoipa::path]` names; `D` is the type which that
-    /// attribute makes (`__path_list` for a function `list`). `object` is what reading this path is about, one of
-    /// [`model::scopes::OBJECTS`]; an empty one means: whoever is signed in.
+    /// attribute makes (`__path_list` for a function `list`). The handler is called with requests that have what
+    /// `access` asks for.
     #[must_use]
-    pub fn add<D, F, Fut>(mut self, object: &'static str, handler: F) -> Self
+    pub fn add<D, F, Fut>(mut self, access: Access, handler: F) -> Self
     where
         D: utoipa::Path + SchemaReferences,
-        F: Fn(App, Request) -> Fut + Send + Sync + 'static,
+        F: Fn(Call) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Response, ApiError>> + Send + 'static,
     {
-        let handler: Handler = Arc::new(move |app, request| Box::pin(handler(app, request)));
+        let handler: Handler = Arc::new(move |call| Box::pin(handler(call)));
         let path = D::path();
-        let index = self.index_of(&path, object);
+        let index = self.index_of(&path);
         for method in D::methods() {
-            self.routes[index]
-                .methods
-                .push((http_method(&method), Arc::clone(&handler)));
+            self.routes[index].methods.push(Endpoint {
+                method: http_method(&method),
+                access,
+                handler: Arc::clone(&handler),
+            });
             let mut schemas = Vec::new();
             D::schemas(&mut schemas);
             self.documented.push(Documented {
@@ -96,43 +103,34 @@ impl Routes {
         self
     }
 
-    fn index_of(&mut self, path: &str, object: &'static str) -> usize {
+    fn index_of(&mut self, path: &str) -> usize {
         let path = path.trim_end_matches('/');
         let [first, second] = PROJECT_PREFIXES;
         let template = match path.strip_prefix(second) {
             Some(rest) => format!("{first}{rest}"),
             None => path.to_owned(),
         };
-        if let Some(index) = self
-            .routes
-            .iter()
-            .position(|route| *route.template == *template)
-        {
-            return index;
-        }
-        let access = if object.is_empty() {
-            Access::anyone_signed_in()
-        } else {
-            Access::read(object)
-        };
-        self.routes.push(Route {
-            template: template.into(),
-            access,
-            methods: Vec::new(),
-        });
-        self.routes.len() - 1
+        let same = |route: &Route| *route.template == *template;
+        self.routes.iter().position(same).unwrap_or_else(|| {
+            self.routes.push(Route {
+                template: template.into(),
+                methods: Vec::new(),
+            });
+            self.routes.len() - 1
+        })
     }
 
     /// Every mounted method and path, for the test that compares them with the document.
     #[cfg(test)]
-    pub(crate) fn mounted(&self) -> Vec<(Method, Arc<str>)> {
-        let methods = |route: &Route| {
-            let template = Arc::clone(&route.template);
-            let with_template =
-                move |(method, _): &(Method, Handler)| (method.clone(), Arc::clone(&template));
-            route.methods.iter().map(with_template).collect::<Vec<_>>()
-        };
-        self.routes.iter().flat_map(methods).collect()
+    pub(crate) fn mounted(&self) -> Vec<(Method, Arc<str>, Access)> {
+        let mut mounted = Vec::new();
+        for route in &self.routes {
+            for endpoint in &route.methods {
+                let template = Arc::clone(&route.template);
+                mounted.push((endpoint.method.clone(), template, endpoint.access));
+            }
+        }
+        mounted
     }
 
     /// The router for these routes; everything else under `/api/` is not found.
@@ -193,24 +191,27 @@ impl Route {
 
     async fn answer(&self, app: App, request: Request) -> Result<Response, ApiError> {
         let method = match *request.method() {
-            Method::HEAD => &Method::GET,
-            ref method => method,
+            Method::HEAD => Method::GET,
+            ref method => method.clone(),
         };
-        let handler = self.methods.iter().find(|(known, _)| known == method);
-        if let Some((_, handler)) = handler {
-            return handler(app, request).await;
+        if let Some(endpoint) = self.methods.iter().find(|known| known.method == method) {
+            let call = app.authorize(request, endpoint.access).await?;
+            return (endpoint.handler)(call).await;
         }
         if method == Method::OPTIONS {
-            app.authorize(request, self.access).await?;
-            return Ok(metadata(
-                &self.template,
-                self.methods.iter().map(|(method, _)| method),
-            ));
+            let access = self
+                .methods
+                .first()
+                .map(|endpoint| endpoint.access.to_look());
+            let access = access.unwrap_or_else(Access::anyone_signed_in);
+            app.authorize(request, access).await?;
+            let methods = self.methods.iter().map(|endpoint| &endpoint.method);
+            return Ok(metadata(&self.template, methods));
         }
+        // Also for a key: it must be valid to learn which methods there are, but needs no scope.
+        app.authorize(request, Access::anyone_signed_in()).await?;
         let detail = format!("Method \"{method}\" not allowed.");
-        // Also for a key: it needs valid credentials to learn which methods there are, but no scope.
-        let _: Call = app.authorize(request, Access::anyone_signed_in()).await?;
-        let error = ApiError::with_detail(model::Code::MethodNotAllowed, detail);
+        let error = ApiError::with_detail(Code::MethodNotAllowed, detail);
         Err(match HeaderValue::from_str(&self.allow()) {
             Ok(allow) => error.header(header::ALLOW, allow),
             Err(_) => error,
@@ -222,7 +223,7 @@ impl Route {
         let mut methods: Vec<&str> = self
             .methods
             .iter()
-            .map(|(method, _)| method.as_str())
+            .map(|endpoint| endpoint.method.as_str())
             .collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");

@@ -72,7 +72,7 @@ impl Parser {
         if self.event_start > 0 {
             self.buffer.drain(..self.event_start);
             self.line_start -= self.event_start;
-            self.searched -= self.event_start;
+            self.searched = self.searched.saturating_sub(self.event_start);
             self.event_start = 0;
         }
         self.buffer.extend_from_slice(bytes);

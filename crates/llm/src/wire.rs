@@ -24,7 +24,18 @@ impl Wire {
 
     /// The endpoint. Slashes at the end of the base do not matter, nor does a part of the endpoint's path that is already there.
     pub(crate) fn endpoint(&self, base: &str) -> Result<Url, Error> {
+        let wrong = |what: &str| Error::Config(format!("the base URL {what}"));
         let base = base.trim().trim_end_matches('/');
+        let url = Url::parse(base).map_err(|error| wrong(&format!("is not a URL: {error}")))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(wrong("must begin with http:// or https://"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("must not hold a user or a password"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("must end with its path"));
+        }
         let endpoint = match self {
             Self::OpenAi(_) => {
                 let base = base.strip_suffix(openai::PATH).unwrap_or(base);
@@ -36,15 +47,7 @@ impl Wire {
                 format!("{base}{}", anthropic::PATH)
             }
         };
-        let wrong = |what| Error::Config(format!("the base URL {what}"));
-        let url = Url::parse(&endpoint).map_err(|error| wrong(format!("is not a URL: {error}")))?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(wrong("must begin with http:// or https://".into()));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("must not hold a user or a password".into()));
-        }
-        Ok(url)
+        Url::parse(&endpoint).map_err(|error| wrong(&format!("is not a URL: {error}")))
     }
 
     /// The headers of every request.
@@ -168,7 +171,14 @@ mod tests {
             let url = Wire::new(kind).endpoint(base).unwrap();
             assert_eq!(url.as_str(), endpoint, "{base}");
         }
-        for base in ["", "h/v1", "ftp://h", "http://", "http://me:secret@h/v1"] {
+        for base in [
+            "",
+            "h/v1",
+            "ftp://h",
+            "http://",
+            "http://me:secret@h/v1",
+            "http://h/v1?a=b",
+        ] {
             let error = Wire::new(ProviderKind::OpenAi).endpoint(base).unwrap_err();
             assert!(matches!(error, Error::Config(_)), "{base}");
             assert!(!error.to_string().contains("secret"));

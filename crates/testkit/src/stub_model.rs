@@ -1,0 +1,3 @@
+//! The scripted model server: see [`stubmodel`].
+
+pub use stubmodel::*;
