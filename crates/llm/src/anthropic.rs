@@ -3,7 +3,7 @@
 use crate::assembly::Assembly;
 use crate::failure;
 use crate::history::{Entry, heal};
-use crate::lenient::{List, Number, Text};
+use crate::lenient::{List, Number, Object, Text};
 use crate::{ChatRequest, Error, Finish};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -145,12 +145,12 @@ struct Event<'a> {
     kind: Text<'a>,
     index: Number,
     #[serde(borrow)]
-    message: Option<Whole<'a>>,
+    message: Object<Whole<'a>>,
     #[serde(borrow)]
-    content_block: Option<ContentBlock<'a>>,
+    content_block: Object<ContentBlock<'a>>,
     #[serde(borrow)]
-    delta: Option<Delta<'a>>,
-    usage: Option<UsageCount>,
+    delta: Object<Delta<'a>>,
+    usage: Object<UsageCount>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
 }
@@ -195,7 +195,7 @@ struct Whole<'a> {
     content: List<ContentBlock<'a>>,
     #[serde(borrow)]
     stop_reason: Text<'a>,
-    usage: Option<UsageCount>,
+    usage: Object<UsageCount>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
 }
@@ -229,13 +229,13 @@ pub(crate) fn event(name: &str, data: &str, answer: &mut Assembly) -> Result<(),
         "message_stop" => answer.set_over(),
         _ => {}
     }
-    if let Some(message) = event.message {
-        usage(message.usage, answer);
+    if let Some(message) = event.message.0 {
+        usage(message.usage.0, answer);
     }
-    if let Some(content) = event.content_block {
+    if let Some(content) = event.content_block.0 {
         block(event.index.0, content, answer)?;
     }
-    if let Some(delta) = event.delta {
+    if let Some(delta) = event.delta.0 {
         answer.thinking(delta.thinking.0)?;
         answer.text(delta.text.0)?;
         let call = event.index.0.and_then(|index| answer.find_call(index));
@@ -244,7 +244,7 @@ pub(crate) fn event(name: &str, data: &str, answer: &mut Assembly) -> Result<(),
         }
         reason(&delta.stop_reason.0, answer);
     }
-    usage(event.usage, answer);
+    usage(event.usage.0, answer);
     Ok(())
 }
 
@@ -261,7 +261,7 @@ pub(crate) fn whole(data: &str, answer: &mut Assembly) -> Result<(), Error> {
         block(Some(index), content, answer)?;
     }
     reason(&whole.stop_reason.0, answer);
-    usage(whole.usage, answer);
+    usage(whole.usage.0, answer);
     answer.set_over();
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::assembly::Assembly;
 use crate::failure;
 use crate::history::{Entry, heal};
-use crate::lenient::{Content, First, List, Number, Text};
+use crate::lenient::{Content, First, List, Number, Object, Text};
 use crate::{ChatRequest, Error, Finish};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -173,7 +173,7 @@ fn tool(spec: &crate::ToolSpec) -> Tool<'_> {
 struct Chunk<'a> {
     #[serde(borrow)]
     choices: First<Choice<'a>>,
-    usage: Option<UsageCount>,
+    usage: Object<UsageCount>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
     /// `error` where an error is not wrapped in an object of that name (older vLLM).
@@ -185,9 +185,9 @@ struct Chunk<'a> {
 #[serde(default)]
 struct Choice<'a> {
     #[serde(borrow)]
-    delta: Option<Delta<'a>>,
+    delta: Object<Delta<'a>>,
     #[serde(borrow)]
-    message: Option<Delta<'a>>,
+    message: Object<Delta<'a>>,
     #[serde(borrow)]
     finish_reason: Text<'a>,
 }
@@ -214,7 +214,7 @@ struct CallDelta<'a> {
     #[serde(borrow)]
     id: Text<'a>,
     #[serde(borrow)]
-    function: Option<FunctionDelta<'a>>,
+    function: Object<FunctionDelta<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -246,10 +246,10 @@ pub(crate) fn event(data: &str, answer: &mut Assembly) -> Result<(), Error> {
     }
     let chunk = parse(data)?;
     if let Some(choice) = chunk.choices.0 {
-        take(choice.delta.unwrap_or_default(), answer)?;
+        take(choice.delta.0.unwrap_or_default(), answer)?;
         reason(&choice.finish_reason.0, answer)?;
     }
-    usage(chunk.usage, answer);
+    usage(chunk.usage.0, answer);
     Ok(())
 }
 
@@ -259,9 +259,12 @@ pub(crate) fn whole(data: &str, answer: &mut Assembly) -> Result<(), Error> {
     let Some(choice) = chunk.choices.0 else {
         return Err(Error::BadStream("an answer without choices".into()));
     };
-    take(choice.message.or(choice.delta).unwrap_or_default(), answer)?;
+    take(
+        choice.message.0.or(choice.delta.0).unwrap_or_default(),
+        answer,
+    )?;
     reason(&choice.finish_reason.0, answer)?;
-    usage(chunk.usage, answer);
+    usage(chunk.usage.0, answer);
     answer.set_over();
     Ok(())
 }
@@ -286,7 +289,7 @@ fn take(delta: Delta<'_>, answer: &mut Assembly) -> Result<(), Error> {
     answer.text(delta.content.text)?;
     answer.text(delta.refusal.0)?;
     for call in delta.tool_calls.0 {
-        let function = call.function.unwrap_or_default();
+        let function = call.function.0.unwrap_or_default();
         let handle = match find(answer, call.index.0, &call.id.0, &function.name.0) {
             Some(handle) => handle,
             None => answer.add_call(call.index.0)?,
