@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use model::Code;
 use serde_json::{Map, Value};
+use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a body may take to arrive.
@@ -16,13 +18,23 @@ const RECEIVE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A request's body, read when somebody asks for it.
 pub(crate) enum RequestBody {
-    /// Not looked at.
-    Unread(axum::body::Body),
+    /// Not looked at. The mutex is never waited for: it lets handlers share a request that holds one.
+    Unread(Mutex<axum::body::Body>),
     /// Read; the outcome is kept for whoever asks again.
     Read(Result<Value, ApiError>),
 }
 
 impl RequestBody {
+    /// A body that is read when somebody asks for it.
+    pub(crate) fn new(body: axum::body::Body) -> Self {
+        Self::Unread(Mutex::new(body))
+    }
+
+    /// A body that nobody has looked at.
+    pub(crate) fn unread(body: axum::body::Body) -> Self {
+        Self::Unread(Mutex::new(body))
+    }
+
     /// The body as a JSON value. An empty body is an empty object.
     ///
     /// # Errors
@@ -33,7 +45,7 @@ impl RequestBody {
         limit: usize,
     ) -> Result<&Value, ApiError> {
         if let Self::Unread(body) = self {
-            let body = std::mem::take(body);
+            let body = std::mem::take(body.get_mut().unwrap_or_else(PoisonError::into_inner));
             *self = Self::Read(read(body, headers, limit).await);
         }
         match self {
@@ -135,7 +147,7 @@ mod tests {
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
         }
-        let mut body = RequestBody::Unread(axum::body::Body::from(body.to_vec()));
+        let mut body = RequestBody::unread(axum::body::Body::from(body.to_vec()));
         body.value(&headers, 1000).await.cloned()
     }
 
@@ -212,7 +224,7 @@ mod tests {
         headers.insert(header::EXPECT, "100-continue".parse().unwrap());
         let never = futures::stream::pending::<std::io::Result<Bytes>>();
         let never = axum::body::Body::from_stream(never);
-        let error = RequestBody::Unread(never)
+        let error = RequestBody::unread(never)
             .value(&headers, 1000)
             .await
             .unwrap_err();
@@ -221,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_outcome_is_kept() {
-        let mut body = RequestBody::Unread(axum::body::Body::from("{bad"));
+        let mut body = RequestBody::unread(axum::body::Body::from("{bad"));
         for _ in 0..2 {
             let error = body.value(&HeaderMap::new(), 1000).await.unwrap_err();
             assert_eq!(error.code(), Some(Code::ParseError));
