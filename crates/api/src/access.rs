@@ -115,7 +115,7 @@ impl App {
         let query = Query(parts.uri.query().unwrap_or_default().to_owned());
         check_format(&query)?;
         let accepted = accept::negotiate(&parts.headers, access.offer)?;
-        let mut body = RequestBody::unread(body);
+        let mut body = RequestBody::new(body);
         let caller =
             auth::authenticate(self, &parts.method, &parts.headers, &query, &mut body).await?;
         let key = caller.key.as_ref();

@@ -10,7 +10,6 @@ use http_body_util::BodyExt as _;
 use model::Code;
 use serde_json::{Map, Value};
 use std::sync::{Mutex, PoisonError};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a body may take to arrive.
@@ -27,11 +26,6 @@ pub(crate) enum RequestBody {
 impl RequestBody {
     /// A body that is read when somebody asks for it.
     pub(crate) fn new(body: axum::body::Body) -> Self {
-        Self::Unread(Mutex::new(body))
-    }
-
-    /// A body that nobody has looked at.
-    pub(crate) fn unread(body: axum::body::Body) -> Self {
         Self::Unread(Mutex::new(body))
     }
 
@@ -147,7 +141,7 @@ mod tests {
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
         }
-        let mut body = RequestBody::unread(axum::body::Body::from(body.to_vec()));
+        let mut body = RequestBody::new(axum::body::Body::from(body.to_vec()));
         body.value(&headers, 1000).await.cloned()
     }
 
@@ -224,7 +218,7 @@ mod tests {
         headers.insert(header::EXPECT, "100-continue".parse().unwrap());
         let never = futures::stream::pending::<std::io::Result<Bytes>>();
         let never = axum::body::Body::from_stream(never);
-        let error = RequestBody::unread(never)
+        let error = RequestBody::new(never)
             .value(&headers, 1000)
             .await
             .unwrap_err();
@@ -233,7 +227,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_outcome_is_kept() {
-        let mut body = RequestBody::unread(axum::body::Body::from("{bad"));
+        let mut body = RequestBody::new(axum::body::Body::from("{bad"));
         for _ in 0..2 {
             let error = body.value(&HeaderMap::new(), 1000).await.unwrap_err();
             assert_eq!(error.code(), Some(Code::ParseError));

@@ -18,11 +18,15 @@ mod cors;
 mod edge;
 mod error;
 mod health;
+mod keys;
 mod metrics;
 mod openapi;
+mod projects;
+mod roles;
 mod routing;
 mod serve;
 mod throttle;
+mod users;
 
 pub use accept::Accepted;
 pub use access::Access;
@@ -39,7 +43,12 @@ use axum::middleware::from_fn_with_state;
 
 /// Every documented route. A new family of endpoints adds its line here.
 fn routes() -> Routes {
-    Routes::new().merge(conversations::routes())
+    Routes::new()
+        .merge(conversations::routes())
+        .merge(users::routes())
+        .merge(keys::routes())
+        .merge(projects::routes())
+        .merge(roles::routes())
 }
 
 /// Everything that the server answers, `pages` included: what it shows to browsers besides the API.

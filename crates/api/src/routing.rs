@@ -293,13 +293,17 @@ pub(crate) fn normalise(request: &mut Request) {
         return;
     }
     let bare = path.strip_suffix('/').unwrap_or(path);
-    let bare = bare.strip_suffix(".json").unwrap_or(bare);
-    if bare.len() == path.len() {
+    // Some clients encode the sign of "@current" and "@me", which a path may hold as it is.
+    let bare = bare
+        .strip_suffix(".json")
+        .unwrap_or(bare)
+        .replace("%40", "@");
+    if bare == path {
         return;
     }
     let rewritten = match request.uri().query() {
         Some(query) => format!("{bare}?{query}"),
-        None => bare.to_owned(),
+        None => bare,
     };
     let original = OriginalPath(path.to_owned());
     let mut parts = request.uri().clone().into_parts();

@@ -53,6 +53,8 @@ codes! {
     MaxLength = 400 "validation_error" "max_length" "This value is too long.";
     /// A value is not one of those that are possible.
     InvalidChoice = 400 "validation_error" "invalid_choice" "Not a valid choice.";
+    /// Something with this value exists already.
+    Unique = 400 "validation_error" "unique" "This value is taken already.";
     /// An object was expected.
     NotADict = 400 "validation_error" "not_a_dict" "Expected a dictionary of items.";
     /// A list was expected.

@@ -22,6 +22,12 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Whether only admins may change it: what protects the operator from a project's own members.
+    pub fn is_for_admins(&self) -> bool {
+        matches!(self.rule, Rule::Limit)
+            || ["ai_credits_exhausted", "ai_limits_exempt"].contains(&self.name)
+    }
+
     /// The value when nothing is set.
     pub fn default(&self) -> Value {
         ProjectSettings::default()

@@ -1,0 +1,124 @@
+//! A project's form in the OpenAPI document, made from the table of settings.
+
+use model::settings::{Rule, SETTINGS};
+use std::borrow::Cow;
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// A project with all its settings.
+pub(super) struct ProjectDetail;
+
+/// What can be changed of a project.
+pub(super) struct PatchedProject;
+
+impl ToSchema for ProjectDetail {
+    fn name() -> Cow<'static, str> {
+        "Project".into()
+    }
+}
+
+impl PartialSchema for ProjectDetail {
+    fn schema() -> RefOr<Schema> {
+        let mut object = with_settings(ObjectBuilder::new())
+            .property("id", integer())
+            .property("organization", text(Some(KnownFormat::Uuid)))
+            .property("name", text(None))
+            .property("api_token", described(text(None), "The public token."))
+            .property("widget_public_token", {
+                let mut token = described(text(None), "Null while conversations are switched off.");
+                token.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+                token
+            })
+            .property("created_at", text(Some(KnownFormat::DateTime)));
+        let own = [
+            "id",
+            "organization",
+            "name",
+            "api_token",
+            "widget_public_token",
+            "created_at",
+        ];
+        let settings = SETTINGS.iter().map(|setting| setting.name);
+        for name in own.into_iter().chain(settings) {
+            object = object.required(name);
+        }
+        object.into()
+    }
+}
+
+impl ToSchema for PatchedProject {
+    fn name() -> Cow<'static, str> {
+        "PatchedProject".into()
+    }
+}
+
+impl PartialSchema for PatchedProject {
+    fn schema() -> RefOr<Schema> {
+        with_settings(ObjectBuilder::new())
+            .property("name", text(None))
+            .into()
+    }
+}
+
+fn with_settings(mut object: ObjectBuilder) -> ObjectBuilder {
+    for setting in SETTINGS {
+        object = match setting.rule {
+            Rule::Texts { most, .. } => {
+                object.property(setting.name, list(text(None), most, setting.doc))
+            }
+            Rule::Emails { most } => object.property(
+                setting.name,
+                list(text(Some(KnownFormat::Email)), most, setting.doc),
+            ),
+            Rule::Integers { most, .. } => {
+                object.property(setting.name, list(integer(), most, setting.doc))
+            }
+            rule => {
+                let mut property = described(scalar(rule), setting.doc);
+                property.default = Some(setting.default());
+                object.property(setting.name, property)
+            }
+        };
+    }
+    object
+}
+
+fn scalar(rule: Rule) -> Object {
+    let mut object = text(None);
+    match rule {
+        Rule::Boolean => object.schema_type = SchemaType::new(Type::Boolean),
+        Rule::Limit => object.schema_type = SchemaType::from_iter([Type::String, Type::Null]),
+        Rule::Choice(words) => {
+            object.enum_values = Some(words.iter().map(|&word| word.into()).collect())
+        }
+        Rule::Text { length } => object.max_length = Some(length),
+        Rule::Timezone | Rule::Texts { .. } | Rule::Emails { .. } | Rule::Integers { .. } => {}
+    }
+    object
+}
+
+fn list(item: Object, most: usize, doc: &str) -> ArrayBuilder {
+    ArrayBuilder::new()
+        .items(item)
+        .max_items(Some(most))
+        .description(Some(doc.trim()))
+}
+
+fn text(format: Option<KnownFormat>) -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::String))
+        .format(format.map(SchemaFormat::KnownFormat))
+        .build()
+}
+
+fn integer() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::Integer))
+        .build()
+}
+
+fn described(mut object: Object, doc: &str) -> Object {
+    object.description = Some(doc.trim().to_owned());
+    object
+}
