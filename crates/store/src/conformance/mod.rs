@@ -4,6 +4,7 @@ mod backup;
 mod load;
 mod migrations;
 mod statements;
+mod tenancy;
 mod transactions;
 mod values;
 
