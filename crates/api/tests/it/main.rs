@@ -1,0 +1,3 @@
+//! The API from outside, over real HTTP, on both engines.
+
+mod smoke;

@@ -1,0 +1,373 @@
+//! A client of the API that reads event streams.
+
+use bytes::BytesMut;
+use futures::StreamExt;
+use model::ProjectId;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long a test waits for anything before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Sends requests to one server, with one key.
+#[derive(Clone)]
+pub struct Api {
+    http: reqwest::Client,
+    base: String,
+    key: Option<String>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as it came.
+    pub text: String,
+    /// The body as JSON; null when it is none.
+    pub json: Value,
+}
+
+impl Reply {
+    /// A header's value; empty when there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// Fails the test unless the status is this one.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+
+    async fn of(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = tokio::time::timeout(PATIENCE, response.text())
+            .await
+            .expect("the body comes to its end")
+            .unwrap();
+        let json = serde_json::from_str(&text).unwrap_or_default();
+        Self {
+            status,
+            headers,
+            text,
+            json,
+        }
+    }
+}
+
+impl Api {
+    /// A client.
+    pub fn new(http: reqwest::Client, base: String, key: Option<String>) -> Self {
+        Self { http, base, key }
+    }
+
+    /// A request that has not been sent: add what the test needs.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
+    }
+
+    /// Sends a request and reads the answer.
+    pub async fn send(&self, request: RequestBuilder) -> Reply {
+        Reply::of(request.send().await.unwrap()).await
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// POST of a JSON body.
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// PATCH of a JSON body.
+    pub async fn patch(&self, path: &str, body: &Value) -> Reply {
+        self.send(self.request(Method::PATCH, path).json(body))
+            .await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+}
+
+/// One conversation.
+#[derive(Clone)]
+pub struct Chat {
+    /// The client.
+    pub api: Api,
+    /// The project in the path.
+    pub project: ProjectId,
+    /// The conversation's id.
+    pub id: Uuid,
+}
+
+impl Chat {
+    /// `…/conversations/`.
+    pub fn root(&self) -> String {
+        format!("/api/environments/{}/conversations/", self.project)
+    }
+
+    /// A path below the conversation, such as `queue/`; empty for the conversation itself.
+    pub fn path(&self, rest: &str) -> String {
+        format!("{}{}/{rest}", self.root(), self.id)
+    }
+
+    /// The same conversation for another client.
+    pub fn seen_by(&self, api: &Api) -> Self {
+        Self {
+            api: api.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The body of an ordinary message.
+    pub fn message(&self, text: &str) -> Value {
+        json!({"content": text, "conversation": self.id, "trace_id": new_uuid()})
+    }
+
+    /// The body of an attaching request.
+    pub fn attaching(&self) -> Value {
+        json!({"content": null, "conversation": self.id, "trace_id": new_uuid()})
+    }
+
+    /// POSTs an ordinary message and gives the open stream.
+    pub async fn say(&self, text: &str) -> EventStream {
+        self.stream(&self.message(text)).await
+    }
+
+    /// Attaches to the running turn.
+    pub async fn attach(&self) -> EventStream {
+        self.stream(&self.attaching()).await
+    }
+
+    /// Reads on after a cursor.
+    pub async fn attach_after(&self, cursor: &str, dialect: &str) -> EventStream {
+        let path = format!("{}?stream={dialect}", self.root());
+        let request = self
+            .api
+            .request(Method::POST, &path)
+            .header("last-event-id", cursor);
+        EventStream::of(request.json(&self.attaching()).send().await.unwrap())
+    }
+
+    /// POSTs a body and gives the open stream.
+    pub async fn stream(&self, body: &Value) -> EventStream {
+        self.stream_at(&self.root(), body).await
+    }
+
+    /// As [`Self::stream`], in the delta dialect.
+    pub async fn stream_deltas(&self, body: &Value) -> EventStream {
+        self.stream_at(&format!("{}?stream=delta", self.root()), body)
+            .await
+    }
+
+    async fn stream_at(&self, path: &str, body: &Value) -> EventStream {
+        EventStream::of(
+            self.api
+                .request(Method::POST, path)
+                .json(body)
+                .send()
+                .await
+                .unwrap(),
+        )
+    }
+
+    /// POSTs a body and reads the answer as JSON, as for errors.
+    pub async fn post(&self, body: &Value) -> Reply {
+        self.api.post(&self.root(), body).await
+    }
+
+    /// The conversation in detail.
+    pub async fn detail(&self) -> Value {
+        self.api.get(&self.path("")).await.expect(200).json
+    }
+
+    /// The messages' `(type, content)`.
+    pub async fn messages(&self) -> Vec<(String, String)> {
+        let detail = self.detail().await;
+        let text =
+            |message: &Value, field: &str| message[field].as_str().unwrap_or_default().to_owned();
+        detail["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| (text(it, "type"), text(it, "content")))
+            .collect()
+    }
+
+    /// The conversation's status.
+    pub async fn status(&self) -> String {
+        self.detail().await["status"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until nothing runs.
+    pub async fn wait_until_idle(&self) {
+        let waiting = async {
+            // Attaching is told when nothing runs; a stream that is there is read to its end.
+            loop {
+                let stream = self.attach().await;
+                if stream.status == StatusCode::BAD_REQUEST {
+                    return;
+                }
+                stream.events().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .expect("the conversation becomes idle");
+    }
+}
+
+/// A server-sent event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its name.
+    pub name: String,
+    /// Its data as it came.
+    pub data: String,
+    /// Its cursor; empty when it has none.
+    pub id: String,
+    /// The event as it came, with the blank line.
+    pub raw: String,
+}
+
+impl Event {
+    /// The data as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap()
+    }
+
+    /// `content` of the data.
+    pub fn content(&self) -> String {
+        self.json()["content"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// `type` of the data.
+    pub fn kind(&self) -> String {
+        self.json()["type"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Whether it is a piece of an unfinished message.
+    pub fn is_partial(&self) -> bool {
+        self.name == "delta"
+            || self.json()["id"]
+                .as_str()
+                .is_some_and(|id| id.starts_with("temp-"))
+    }
+
+    fn of(raw: &str) -> Self {
+        let field = |name: &str| {
+            let line = raw.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_default().to_owned()
+        };
+        Self {
+            name: field("event: "),
+            data: field("data: "),
+            id: field("id: "),
+            raw: raw.to_owned(),
+        }
+    }
+}
+
+/// An open event stream.
+pub struct EventStream {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    body: futures::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
+    buffer: BytesMut,
+    /// Comments and `retry:` hints that came between the events.
+    pub hints: Vec<String>,
+}
+
+impl EventStream {
+    fn of(response: Response) -> Self {
+        Self {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: response.bytes_stream().boxed(),
+            buffer: BytesMut::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Fails the test unless the status is this one.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status);
+        self
+    }
+
+    /// The next event; `None` at the end of the stream. Fails the test when nothing comes for long.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
+                let raw = self.buffer.split_to(end + 2);
+                let raw = std::str::from_utf8(&raw)
+                    .expect("events are UTF-8")
+                    .to_owned();
+                if raw.starts_with(':') || raw.starts_with("retry:") {
+                    self.hints.push(raw);
+                    continue;
+                }
+                return Some(Event::of(&raw));
+            }
+            let chunk = tokio::time::timeout(PATIENCE, self.body.next())
+                .await
+                .expect("the stream goes on");
+            match chunk {
+                Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
+                Some(Err(_)) | None => {
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Reads on until an event for which the condition holds, and gives all up to and with it.
+    pub async fn until(&mut self, condition: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some(event) = self.next().await {
+            events.push(event);
+            if events.last().is_some_and(&condition) {
+                return events;
+            }
+        }
+        panic!("the stream ended before the event that was waited for: {events:?}");
+    }
+
+    /// All events to the end of the stream.
+    pub async fn events(mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some(event) = self.next().await {
+            events.push(event);
+        }
+        events
+    }
+}
+
+/// A random UUID.
+pub fn new_uuid() -> Uuid {
+    model::Env::system().uuid()
+}

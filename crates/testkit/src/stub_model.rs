@@ -1,3 +1,0 @@
-//! The scripted model server: see [`stubmodel`].
-
-pub use stubmodel::*;
