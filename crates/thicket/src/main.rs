@@ -3,9 +3,11 @@
 mod cli;
 mod config;
 mod data;
+mod demo;
 #[cfg(test)]
 mod docs;
 mod logging;
+mod serve;
 
 use std::process::ExitCode;
 

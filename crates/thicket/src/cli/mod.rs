@@ -1,16 +1,19 @@
 //! The command line. One file for each family of commands.
 
-mod key;
+mod article;
+pub(crate) mod key;
 mod maintenance;
-mod output;
-mod project;
+pub(crate) mod output;
+pub(crate) mod project;
 mod role;
 mod settings;
-mod user;
+pub(crate) mod user;
 
 use crate::config::{Config, ConfigError, Sources};
 use crate::data::{self, Missing};
+use crate::demo;
 use crate::logging;
+use crate::serve::Server;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use maintenance::Archive;
@@ -32,6 +35,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server in the foreground
+    Serve {
+        /// Refuse to start on an older schema instead of bringing it up to date
+        #[arg(long)]
+        no_migrate: bool,
+    },
+    /// Run the server on sample data and print how to talk to it
+    Demo,
     /// Projects: the tenants
     #[command(subcommand)]
     Project(project::Command),
@@ -44,6 +55,9 @@ enum Command {
     /// API keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Knowledge that the assistant answers from
+    #[command(subcommand)]
+    Article(article::Command),
     /// Bring the database's schema up to date, and do nothing else
     Migrate(Output),
     /// Write an archive of the embedded database and the attachments, also while a server runs
@@ -55,7 +69,7 @@ enum Command {
 }
 
 /// The commands that run a server, and so understand the server's settings.
-const SERVERS: &[&str] = &[];
+const SERVERS: &[&str] = &["serve", "demo"];
 
 /// The command line asks for something impossible: exit code 2 instead of 1.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +77,7 @@ const SERVERS: &[&str] = &[];
 struct Usage(String);
 
 /// What commands work with.
-struct Context {
+pub(crate) struct Context {
     config: Config,
     env: Env,
 }
@@ -115,14 +129,23 @@ fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
         .context("the runtime cannot be started")?;
     runtime.block_on(async {
         match command {
+            Command::Serve { no_migrate } => serve(&context, !no_migrate).await,
+            Command::Demo => demo::run(context.config, &context.env).await,
             Command::Project(command) => project::run(command, &context).await,
             Command::User(command) => user::run(command, &context).await,
             Command::Role(command) => role::run(command, &context).await,
             Command::Key(command) => key::run(command, &context).await,
+            Command::Article(command) => article::run(command, &context).await,
             Command::Migrate(output) => maintenance::migrate(&context, output).await,
             Command::Backup(archive) => maintenance::backup(&context, archive).await,
             Command::Restore(archive) => maintenance::restore(&context, archive).await,
             Command::Check(output) => maintenance::check(&context, output).await,
         }
     })
+}
+
+async fn serve(context: &Context, migrate: bool) -> anyhow::Result<()> {
+    let server = Server::prepare(&context.config, &context.env, migrate).await?;
+    output::print(&format!("listening on {}", server.url()))?;
+    server.run(&context.config).await
 }

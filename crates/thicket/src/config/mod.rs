@@ -13,6 +13,7 @@ pub(crate) use types::{
     StatusCodes, Switch, Unavailable,
 };
 
+use api::address::Networks;
 use layers::Layers;
 use model::rates::Limit;
 use std::fmt;
@@ -71,6 +72,13 @@ impl Key {
 #[derive(Debug)]
 pub(crate) struct ConfigError(String);
 
+impl ConfigError {
+    /// Something is wrong with a setting that only shows when it is used.
+    pub(crate) fn about(name: &str, problem: &str) -> Self {
+        Self(format!("{name}: {problem}"))
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -120,7 +128,7 @@ settings! {
         "Folder of the embedded database and of the file with the secret key.";
     database_url: Option<DatabaseUrl>, "database_url" = "" ("embedded SQLite in the data directory"), Every,
         "`postgres://…` selects PostgreSQL. `?sslmode=require` asks for TLS.";
-    redis_url: Unavailable, "redis_url" = "" ("none: in-process"), Server,
+    _redis_url: Unavailable, "redis_url" = "" ("none: in-process"), Server,
         "Lets several replicas share one PostgreSQL. Not available in this version: setting it stops the start.";
     secret_key: Option<LongSecret>, "secret_key" = "" ("a file in the data directory"), Every secret,
         "Encrypts the secrets that must be readable again, such as a project's secret token. 16 characters or more.";
@@ -128,15 +136,17 @@ settings! {
         "What answers: `openai` (any endpoint compatible with OpenAI's), `anthropic`, or `extractive`, which quotes the project's articles and needs no model.";
     llm_base_url: Option<BaseUrl>, "llm.base_url" = "" ("the provider's"), Server,
         "Where the model is, such as `http://127.0.0.1:11434/v1`.";
-    llm_model: Option<String>, "llm.model" = "" ("the provider's"), Server,
+    llm_model: Option<String>, "llm.model" = "" ("`gpt-4.1-mini`, `claude-sonnet-4-5`"), Server,
         "Name of the model.";
     llm_api_key: Option<Secret>, "llm.api_key" = "" ("none"), Server secret,
         "Key for the model's endpoint.";
     llm_timeout: Duration, "llm.timeout" = "120s", Server,
-        "How long a call of the model may be silent before it counts as failed.";
-    smtp_url: Unavailable, "smtp_url" = "" ("none"), Server,
+        "How long one call of the model may take as a whole.";
+    llm_idle_timeout: Duration, "llm.idle_timeout" = "60s", Server,
+        "How long a streaming model may say nothing before its call counts as failed.";
+    _smtp_url: Unavailable, "smtp_url" = "" ("none"), Server,
         "Mail server. Not available in this version: setting it stops the start.";
-    attachments_url: Unavailable, "attachments_url" = "" ("files in the data directory"), Server,
+    _attachments_url: Unavailable, "attachments_url" = "" ("files in the data directory"), Server,
         "Object store for attachments. Not available in this version: setting it stops the start.";
     log: LogFilter, "log" = "info", Every,
         "What is logged: a level, or a filter such as `info,store=debug`.";
@@ -144,7 +154,7 @@ settings! {
         "`text`, or `json` for machines. Logs go to stderr.";
     status_codes: StatusCodes, "compat.status_codes" = "published", Server,
         "Where the published contract and the observed original answer different status codes: `published` or `observed`.";
-    trusted_proxies: Option<String>, "trusted_proxies" = "" ("none"), Server,
+    trusted_proxies: Networks, "trusted_proxies" = "" ("none"), Server,
         "Networks whose `X-Forwarded-*` headers are believed, such as `10.0.0.0/8,127.0.0.1`.";
     body_limit: Size, "body_limit" = "20MiB", Server,
         "Largest request body; a larger one is answered 413.";

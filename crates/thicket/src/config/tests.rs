@@ -87,7 +87,7 @@ fn switches_and_lists_may_be_written_as_toml_writes_them() {
         &[],
     );
     assert_eq!(config.rate_limits, Switch::Off);
-    assert_eq!(config.trusted_proxies.as_deref(), Some("10.0.0.0/8,::1"));
+    assert_eq!(config.trusted_proxies, "10.0.0.0/8, ::1".parse().unwrap());
 }
 
 #[test]
@@ -186,6 +186,13 @@ fn refusals_name_the_setting_and_its_source() {
             &[],
             &[("attachments_url", "s3://b")],
             "--attachments-url: not available in this version; leave it out",
+        ),
+        (
+            "trusted_proxies = [\"10.0.0.0/8\", \"proxy\"]\n",
+            &[],
+            &[],
+            "trusted_proxies in thicket.toml: expected addresses or networks, such as 127.0.0.1,10.0.0.0/8, \
+             not \"10.0.0.0/8,proxy\"",
         ),
         (
             "llm = 1\n",

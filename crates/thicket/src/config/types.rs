@@ -1,5 +1,6 @@
 //! The kinds of value that a setting can have, and how they are written.
 
+use api::address::Networks;
 use model::rates::Limit;
 use std::fmt;
 use std::path::PathBuf;
@@ -244,6 +245,13 @@ impl Setting for LogFilter {
             .parse(text)
             .map(|_| Self(text.to_owned()))
             .map_err(|_| "expected a log level or filter, such as info or warn,store=debug")
+    }
+}
+
+impl Setting for Networks {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        text.parse()
+            .map_err(|_| "expected addresses or networks, such as 127.0.0.1,10.0.0.0/8")
     }
 }
 

@@ -1,0 +1,266 @@
+//! The server's life: from opening the store to the last answer.
+
+use crate::config::{Config, ConfigError, Provider, StatusCodes, Switch};
+use crate::data;
+use anyhow::Context as _;
+use api::{ApiConfig, App, ServeConfig};
+use assistant::{Answerer, Engine};
+use model::Env;
+use model::rates::{self, Limit};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+use store::lock::DataLock;
+use store::sealed::SecretKey;
+use store::{Store, Target};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// What connections may take after the turns have ended: enough to send the last event and to close.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Models that answer when none is named.
+const OPENAI_MODEL: &str = "gpt-4.1-mini";
+const ANTHROPIC_MODEL: &str = "claude-sonnet-4-5";
+
+/// A server that is ready to begin.
+pub(crate) struct Server {
+    store: Store,
+    secret_key: SecretKey,
+    env: Env,
+    listener: TcpListener,
+    address: SocketAddr,
+    signals: Signals,
+    answerer: Answerer,
+    // Held until the end, and not on PostgreSQL.
+    _lock: Option<DataLock>,
+}
+
+impl Server {
+    /// Opens everything that can fail, so that who learns the address can rely on it.
+    ///
+    /// # Errors
+    /// The model's settings make no client, the data directory belongs to another server, the database cannot be
+    /// used, or the address cannot be had.
+    pub(crate) async fn prepare(config: &Config, env: &Env, migrate: bool) -> anyhow::Result<Self> {
+        check_static_dir(config)?;
+        let answerer = answerer(config)?;
+        let mut store_config = data::store_config(config);
+        store_config.migrate = migrate;
+        let lock = match store_config.target {
+            Target::Sqlite { .. } => {
+                data::create_data_dir(&config.data_dir)?;
+                Some(DataLock::acquire(&config.data_dir)?)
+            }
+            Target::Postgres { .. } => None,
+        };
+        let store = Store::open(&store_config).await?;
+        let secret_key = data::secret_key(config, env)?;
+        let signals = Signals::install().context("signals cannot be handled")?;
+        let (host, port) = (config.listen.host.as_str(), config.listen.port);
+        let listener = TcpListener::bind((host, port))
+            .await
+            .with_context(|| format!("cannot listen on {host}:{port}"))?;
+        let address = listener.local_addr()?;
+        Ok(Self {
+            store,
+            secret_key,
+            env: env.clone(),
+            listener,
+            address,
+            signals,
+            answerer,
+            _lock: lock,
+        })
+    }
+
+    /// The open database.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The key that seals stored secrets.
+    pub(crate) fn secret_key(&self) -> &SecretKey {
+        &self.secret_key
+    }
+
+    /// Who is going to answer.
+    pub(crate) fn answerer(&mut self) -> &mut Answerer {
+        &mut self.answerer
+    }
+
+    /// Where the server can be reached from this machine.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Serves until a signal asks to stop; then lets running turns go on for the grace. A second signal ends the
+    /// process at once.
+    ///
+    /// # Errors
+    /// None that is not a defect.
+    pub(crate) async fn run(self, config: &Config) -> anyhow::Result<()> {
+        let mut assistant = assistant::Config::new(self.answerer);
+        assistant.exclusive = self._lock.is_some();
+        assistant.stream_retention = config.stream_retention;
+        assistant.shutdown_grace = config.shutdown_grace;
+        let engine = Engine::start(self.store.clone(), self.env.clone(), assistant);
+        let app = App::new(
+            self.store.clone(),
+            engine.clone(),
+            self.secret_key,
+            self.env,
+            api_config(config),
+        );
+        let pages = web::router(&web::Config {
+            static_dir: config.static_dir.clone(),
+        });
+        let stop = CancellationToken::new();
+        let limits = ServeConfig {
+            grace: LAST_WORDS,
+            ..ServeConfig::default()
+        };
+        let router = api::router(&app, pages);
+        let serving = tokio::spawn(api::serve(self.listener, router, limits, stop.clone()));
+        announce(config, self.address, &self.store);
+
+        let mut signals = self.signals;
+        signals.next().await;
+        tracing::info!(
+            running_turns = engine.running_turns(),
+            "stopping; a second signal stops at once"
+        );
+        tokio::spawn(async move {
+            signals.next().await;
+            tracing::warn!("stopped at once by a second signal");
+            std::process::exit(1);
+        });
+        // Not ready any more, but still answering: readers follow their turns to the end, and new turns are
+        // refused in a way that clients understand.
+        app.shutdown.cancel();
+        engine.shut_down().await;
+        stop.cancel();
+        serving.await.context("the HTTP server failed")?;
+        self.store.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// The two signals that ask a server to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Says in the log what kind of server this is, and what its operator may not have meant.
+fn announce(config: &Config, address: SocketAddr, store: &Store) {
+    let provider = match config.llm_provider {
+        Provider::Extractive => "extractive",
+        Provider::OpenAi => "openai",
+        Provider::Anthropic => "anthropic",
+    };
+    let model = (config.llm_provider != Provider::Extractive).then(|| model_name(config));
+    tracing::info!(%address, engine = ?store.engine(), provider, model, version = env!("CARGO_PKG_VERSION"), "started");
+    let https = config
+        .public_url
+        .as_ref()
+        .is_some_and(|url| url.0.starts_with("https://"));
+    if !address.ip().is_loopback() && !https {
+        tracing::warn!(
+            "listening beyond this machine without HTTPS: keys and messages can be read on the way. Put a proxy \
+             with TLS in front and set THICKET_PUBLIC_URL to its https:// address"
+        );
+    }
+    if config.rate_limits == Switch::Off {
+        tracing::warn!("all throttles are off");
+    }
+    if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_some() {
+        tracing::warn!("OTEL_EXPORTER_OTLP_ENDPOINT is set, but this version exports no traces");
+    }
+}
+
+fn answerer(config: &Config) -> anyhow::Result<Answerer> {
+    let kind = match config.llm_provider {
+        Provider::Extractive => {
+            return Ok(Answerer::Extractive {
+                pace: Duration::ZERO,
+            });
+        }
+        Provider::OpenAi => llm::ProviderKind::OpenAi,
+        Provider::Anthropic => llm::ProviderKind::Anthropic,
+    };
+    let mut provider = llm::ProviderConfig::new(kind, model_name(config));
+    if let Some(url) = &config.llm_base_url {
+        provider.base_url.clone_from(&url.0);
+    }
+    let key = config.llm_api_key.as_ref();
+    provider.api_key = key.map(|key| llm::Secret::new(key.reveal()));
+    provider.timeouts.total = config.llm_timeout;
+    provider.timeouts.idle = config.llm_idle_timeout.min(config.llm_timeout);
+    let provider = llm::Provider::new(provider).context("the language model's settings")?;
+    Ok(Answerer::Model(provider))
+}
+
+fn model_name(config: &Config) -> &str {
+    let default = match config.llm_provider {
+        Provider::Anthropic => ANTHROPIC_MODEL,
+        Provider::OpenAi | Provider::Extractive => OPENAI_MODEL,
+    };
+    config.llm_model.as_deref().unwrap_or(default)
+}
+
+fn api_config(config: &Config) -> ApiConfig {
+    ApiConfig {
+        public_url: config.public_url.as_ref().map(|url| url.0.clone()),
+        trusted_proxies: config.trusted_proxies.clone(),
+        body_limit: config.body_limit.0,
+        rate_limits: config.rate_limits == Switch::On,
+        rates: rates_of(config),
+        status_codes: match config.status_codes {
+            StatusCodes::Published => api::StatusCodes::Published,
+            StatusCodes::Observed => api::StatusCodes::Observed,
+        },
+    }
+}
+
+fn rates_of(config: &Config) -> HashMap<&'static str, Limit> {
+    HashMap::from([
+        (rates::AI_BURST.name, config.ai_burst),
+        (rates::AI_SUSTAINED.name, config.ai_sustained),
+        (rates::AI_RESEARCH_BURST.name, config.ai_research_burst),
+        (
+            rates::AI_RESEARCH_SUSTAINED.name,
+            config.ai_research_sustained,
+        ),
+        (rates::API_BURST.name, config.api_burst),
+        (rates::API_SUSTAINED.name, config.api_sustained),
+    ])
+}
+
+fn check_static_dir(config: &Config) -> Result<(), ConfigError> {
+    match &config.static_dir {
+        Some(dir) if !dir.is_dir() => Err(ConfigError::about(
+            "static_dir",
+            &format!("{} is not a folder", dir.display()),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,10 @@
+//! The program as people run it: the real binary, a data directory of its own, and what it prints and answers.
+
+mod admin;
+mod articles;
+mod backup;
+mod demo;
+mod harness;
+mod serve;
+mod server;
+mod settings;
