@@ -21,7 +21,7 @@ const MAX_EVENT: usize = 1 << 20;
 const FINISHED_GRACE: Duration = Duration::from_secs(5);
 
 /// How long a stream that said it is over waits for the connection to agree, so that it can be used again.
-const OVER_GRACE: Duration = Duration::from_millis(50);
+const OVER_GRACE: Duration = Duration::from_millis(100);
 
 type Body = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>;
 

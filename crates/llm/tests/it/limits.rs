@@ -6,7 +6,11 @@ use llm::{ChatEvent, Error, Provider, ProviderConfig, ProviderKind};
 use std::time::Duration;
 use stubmodel::{Gate, Script, StubModel};
 
+/// A limit that is always exceeded.
 const SHORT: Duration = Duration::from_millis(50);
+
+/// A limit within which even a busy machine gets a request to the stub.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 fn with(
     kind: ProviderKind,
@@ -20,27 +24,29 @@ fn with(
 
 #[tokio::test]
 async fn a_silent_server_is_given_up_once() {
-    let scripts = || {
-        [
-            (Script::hang(), ""),
-            (Script::text([""; 0]).no_finish().then_hang(), ""),
-            (Script::text(["half"]).no_finish().then_hang(), "half"),
-        ]
-    };
-    let case = async |kind, script: Script, text| {
-        let model = StubModel::start().await;
-        model.respond(move |_| script.clone());
-        let patience = Duration::from_millis(400);
-        let provider = with(kind, &model, |config| config.timeouts.idle = patience);
+    let scripts = [
+        (Script::hang(), ""),
+        (Script::text([""; 0]).no_finish().then_hang(), ""),
+        (Script::text(["half"]).no_finish().then_hang(), "half"),
+    ];
+    let mut cases = Vec::new();
+    for kind in KINDS {
+        for (script, text) in scripts.clone() {
+            let model = StubModel::start().await;
+            model.script([script]);
+            let provider = with(kind, &model, |config| config.timeouts.idle = PATIENCE);
+            cases.push((model, provider, text));
+        }
+    }
+    let cases = cases.into_iter().map(async |(model, provider, text)| {
         let heard = stream(&provider, &ask("x")).await;
         assert_eq!(heard.text, text);
         let error = heard.end.unwrap().unwrap_err();
         assert_eq!(class(&error), "unavailable");
         assert_eq!(model.turns().len(), 1, "a timeout is not tried again");
         model.wait_for_disconnects(1).await;
-    };
-    let cases = KINDS.map(|kind| scripts().map(|(script, text)| case(kind, script, text)));
-    join_all(cases.into_iter().flatten()).await;
+    });
+    join_all(cases).await;
 }
 
 #[tokio::test]
@@ -78,14 +84,19 @@ async fn a_pause_that_does_not_fit_into_the_total_time_is_not_made() {
 
 #[tokio::test]
 async fn whole_answers_are_limited_too() {
+    let mut cases = Vec::new();
     for kind in KINDS {
         let model = StubModel::start().await;
         model.script_titles([Script::hang()]);
-        let provider = with(kind, &model, |config| config.timeouts.total = SHORT);
+        let provider = with(kind, &model, |config| config.timeouts.total = PATIENCE);
+        cases.push((model, provider));
+    }
+    let cases = cases.into_iter().map(async |(model, provider)| {
         let error = provider.complete(&ask("x")).await.unwrap_err();
         assert_eq!(class(&error), "unavailable");
         model.wait_for_disconnects(1).await;
-    }
+    });
+    join_all(cases).await;
 }
 
 #[tokio::test]
