@@ -13,6 +13,7 @@ mod check;
 mod conformance;
 mod conn;
 pub mod conversations;
+pub mod erasure;
 mod error;
 pub mod frames;
 mod hex;

@@ -23,6 +23,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_articles",
         text: include_str!("../migrations/0003_articles.sql"),
     },
+    Migration {
+        name: "0004_erasure",
+        text: include_str!("../migrations/0004_erasure.sql"),
+    },
 ];
 
 /// One step of the schema.
@@ -94,7 +98,7 @@ fn lite_in_transaction(conn: &LiteConn, migrations: &[Migration], change: bool) 
     let applied = conn.all(LIST, &[])?;
     for (number, migration) in to_apply(migrations, &applied, change)? {
         conn.script(&text_for(migration.text, Engine::Sqlite))
-            .map_err(|error| named(migration, &error))?;
+            .map_err(|error| named(migration, error))?;
         let checksum = checksum(migration.text);
         conn.exec(
             INSERT,
@@ -140,7 +144,7 @@ async fn pg_in_transaction(conn: &PgConn, migrations: &[Migration], change: bool
     for (number, migration) in to_apply(migrations, &applied, change)? {
         conn.script(&text_for(migration.text, Engine::Postgres))
             .await
-            .map_err(|error| named(migration, &error))?;
+            .map_err(|error| named(migration, error))?;
         let checksum = checksum(migration.text);
         conn.exec(
             INSERT,
@@ -210,8 +214,14 @@ fn number_after(index: usize) -> i64 {
     i64::try_from(index).unwrap_or(i64::MAX).saturating_add(1)
 }
 
-fn named(migration: &Migration, error: &Error) -> Error {
-    Error::Internal(format!("migration {}: {error}", migration.name))
+/// A defect or a broken rule in a migration names it; other errors are not its fault.
+fn named(migration: &Migration, error: Error) -> Error {
+    match error {
+        Error::Internal(_) | Error::Constraint { .. } => {
+            Error::Internal(format!("migration {}: {error}", migration.name))
+        }
+        other => other,
+    }
 }
 
 /// SHA-256 in hexadecimal. A checkout with other line ends has the same.

@@ -61,6 +61,7 @@ pub const STATEMENTS: &[(&str, &[Statement])] = &[
     ("check", crate::check::ALL),
     ("check::invariants", crate::check::INVARIANTS),
     ("conversations", crate::conversations::ALL),
+    ("erasure", crate::erasure::ALL),
     ("frames", crate::frames::ALL),
     ("keys", crate::keys::ALL),
     ("messages", crate::messages::ALL),

@@ -1,6 +1,7 @@
 //! What both engines have to do alike. Every case runs on SQLite, and on PostgreSQL where there is a server.
 
 mod backup;
+mod erasure;
 mod load;
 mod migrations;
 mod statements;
