@@ -46,7 +46,7 @@ pub struct ExtractiveAnswer {
 /// Answers a question from the passages that [`retrieve`](crate::knowledge::retrieve) found for it.
 pub fn answer(question: &str, previous: Option<&str>, passages: &[Passage]) -> ExtractiveAnswer {
     let query = query(question, previous);
-    if !query.has_subject() {
+    if !query.asks {
         return without_sources(&what_can_be_asked(passages));
     }
     let quoted = worth_quoting(passages);
@@ -164,7 +164,7 @@ fn nothing_found(question: &str) -> String {
 /// What the question is about, in its own words: from its first word with a meaning to its last.
 fn subject(question: &str) -> Option<String> {
     let line = question.split_whitespace().collect::<Vec<_>>().join(" ");
-    let strong = |token: &Token| Query::new(&line[token.range.clone()]).has_subject();
+    let strong = |token: &Token| Query::new(&line[token.range.clone()]).terms.iter().any(|term| term.weight >= 1.0);
     let words: Vec<Token> = tokens(&line).filter(strong).collect();
     let subject = &line[words.first()?.range.start..words.last()?.range.end];
     if subject.chars().count() <= SUBJECT_MAX {

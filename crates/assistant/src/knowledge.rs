@@ -1,6 +1,10 @@
 //! What the project knows about a question: the passages of its enabled articles that fit best.
 
+#[cfg(test)]
+mod fixtures;
 mod import;
+#[cfg(test)]
+mod tests;
 
 pub use import::{ImportError, ImportEvent, ImportReport, Outcome, import_dir};
 
@@ -83,7 +87,7 @@ async fn find(
     query: Query,
     limit: usize,
 ) -> Result<Vec<PassageHit>, store::Error> {
-    if !query.has_subject() {
+    if !query.asks {
         return articles::first_passages(c, project, limit).await;
     }
     let mut hits = articles::search(c, project, &query.terms, limit).await?;

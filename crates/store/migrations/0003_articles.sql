@@ -25,7 +25,8 @@ CREATE TABLE article_totals (
   project_id BIGINT NOT NULL PRIMARY KEY REFERENCES project (id),
   -- All articles, disabled ones too.
   articles BIGINT NOT NULL,
-  -- The passages of enabled articles, and the terms in their texts.
+  -- Enabled articles, their passages, and the terms in their texts.
+  enabled BIGINT NOT NULL,
   passages BIGINT NOT NULL,
   words BIGINT NOT NULL,
   -- The id of the newest passage, 0 before the first.

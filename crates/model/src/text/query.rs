@@ -1,6 +1,6 @@
 //! A question as the index sees it.
 
-use super::stopwords::is_weak_word;
+use super::stopwords::{is_small_talk, is_weak_word};
 use super::tokens;
 
 /// More terms than this are not looked up; a long text is represented by its most frequent ones.
@@ -13,6 +13,8 @@ const WEAK: f64 = 0.3;
 pub struct Query {
     /// Distinct, in order of their first appearance, at most 24.
     pub terms: Vec<QueryTerm>,
+    /// Whether anything is asked at all: not in a greeting, nor in "can you help me?".
+    pub asks: bool,
 }
 
 /// A term of a question.
@@ -29,8 +31,10 @@ impl Query {
     pub fn new(question: &str) -> Self {
         // Position of the first appearance, number of appearances, term.
         let mut found: Vec<(usize, usize, QueryTerm)> = Vec::new();
+        let mut asks = false;
         let mut places = std::collections::HashMap::new();
         for token in tokens(question) {
+            asks |= !is_small_talk(&token.folded);
             let place = *places.entry(token.term.clone()).or_insert(found.len());
             if place == found.len() {
                 let weight = if is_weak_word(&token.folded) {
@@ -62,12 +66,8 @@ impl Query {
         found.sort_by_key(|(place, ..)| *place);
         Self {
             terms: found.into_iter().map(|(.., term)| term).collect(),
+            asks,
         }
-    }
-
-    /// Whether the question names a subject at all: a greeting, or "can you help me?", does not.
-    pub fn has_subject(&self) -> bool {
-        self.terms.iter().any(|term| term.weight >= 1.0)
     }
 }
 
@@ -84,9 +84,16 @@ mod tests {
             .map(|t| (t.term.as_str(), t.weight))
             .collect();
         assert_eq!(shown, [("start", WEAK), ("queu", 1.0), ("need", WEAK)]);
-        assert!(query.has_subject());
-        assert!(!Query::new("Can you help me, please?").has_subject());
-        assert!(!Query::new("").has_subject());
+        assert!(query.asks);
+        for text in [
+            "Can you help me, please?",
+            "hello there",
+            "Thanks!",
+            "🙂",
+            "",
+        ] {
+            assert!(!Query::new(text).asks, "{text}");
+        }
     }
 
     #[test]

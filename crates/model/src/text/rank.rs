@@ -1,6 +1,8 @@
 //! The order of search results: BM25 over title, headings and text, computed here so that it is the same on
 //! every storage engine.
 
+use std::collections::BTreeMap;
+
 /// How quickly further appearances of a term stop to matter.
 const SATURATION: f64 = 1.2;
 /// How much a long passage is discounted, from 0 to 1.
@@ -9,29 +11,41 @@ const LENGTH_PENALTY: f64 = 0.5;
 const TITLE_WEIGHT: f64 = 2.5;
 /// A term in the heading path counts as often as this in the text.
 const HEADING_WEIGHT: f64 = 1.5;
-/// A small collection says little about which words are rare: as if so many more passages, about other things, were in it.
-const OTHER_PASSAGES: f64 = 40.0;
+/// A small collection says little about which words are rare: as if so many more articles, about other things, were
+/// in it.
+const OTHER_ARTICLES: f64 = 10.0;
+/// The part of a passage's relevance that comes from the whole of its article.
+const ARTICLE_SHARE: f64 = 0.25;
 
 /// The collection that is searched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Collection {
+    /// Articles in it.
+    pub articles: u64,
     /// Passages in it.
     pub passages: u64,
     /// Terms in their texts, all together.
     pub words: u64,
 }
 
-/// A term of the question, after correction of its spelling.
+/// What is looked up for one term of the question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchTerm {
-    /// What is looked up.
-    pub term: String,
     /// How much it says about the subject ([`super::QueryTerm::weight`]).
     pub weight: f64,
-    /// How sure it is that this word was meant: 1 as typed, less when corrected.
-    pub confidence: f64,
-    /// Passages that contain it.
+    /// Articles that contain one of its [`forms`](Self::forms).
     pub found_in: u64,
+    /// The term itself or its correction, and its synonyms.
+    pub forms: Vec<Form>,
+}
+
+/// A term that may stand for what was asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Form {
+    /// As in the index.
+    pub term: String,
+    /// How sure it is that this was meant: 1 as typed, less when it was corrected or is a synonym.
+    pub confidence: f64,
 }
 
 /// The terms of a passage, separated by single spaces.
@@ -45,42 +59,84 @@ pub struct Document<'a> {
     pub text: &'a str,
 }
 
-/// How rare a term is: the weight of a match.
+/// How rare a term is that is in so many articles: the weight of a match.
 pub fn rarity(collection: Collection, found_in: u64) -> f64 {
-    let passages = as_f64(collection.passages) + OTHER_PASSAGES;
-    let found_in = as_f64(found_in).min(passages);
-    (1.0 + (passages - found_in + 0.5) / (found_in + 0.5)).ln()
+    let articles = as_f64(collection.articles) + OTHER_ARTICLES;
+    let found_in = as_f64(found_in).min(articles);
+    (1.0 + (articles - found_in + 0.5) / (found_in + 0.5)).ln()
 }
 
-/// How well a passage answers the question, from 0 (not at all) to below 1 (everything, in the title).
+/// How well each passage answers the question, from 0 (not at all) to below 1 (everything, in the title).
 ///
-/// This is BM25 divided by what a passage would get that has every term endlessly often, so that a
-/// threshold means the same for short and long questions.
-pub fn relevance(collection: Collection, terms: &[SearchTerm], document: Document<'_>) -> f64 {
-    let length = as_f64(count(document.text));
+/// This is BM25 divided by what a passage would get that has every term endlessly often, so that a threshold means
+/// the same for short and long questions. The rest of an article counts too: of two equal passages the one whose
+/// article has more to say about the question is better.
+pub fn relevance<A: Ord + Copy>(
+    collection: Collection,
+    terms: &[SearchTerm],
+    passages: &[(A, Document<'_>)],
+) -> Vec<f64> {
+    let weights: Vec<f64> = terms
+        .iter()
+        .map(|term| term.weight * rarity(collection, term.found_in))
+        .collect();
+    let possible: f64 = weights.iter().sum();
     let average = as_f64(collection.words) / as_f64(collection.passages.max(1));
+    let matches: Vec<Vec<f64>> = passages
+        .iter()
+        .map(|(_, document)| matches(terms, *document, average))
+        .collect();
+
+    let mut articles: BTreeMap<A, Vec<f64>> = BTreeMap::new();
+    for ((article, _), matches) in passages.iter().zip(&matches) {
+        let best = articles
+            .entry(*article)
+            .or_insert_with(|| vec![0.0; terms.len()]);
+        for (best, found) in best.iter_mut().zip(matches) {
+            *best = best.max(*found);
+        }
+    }
+    let part = |matches: &[f64]| {
+        let reached: f64 = weights.iter().zip(matches).map(|(w, m)| w * m).sum();
+        if possible > 0.0 {
+            reached / possible
+        } else {
+            0.0
+        }
+    };
+    passages
+        .iter()
+        .zip(&matches)
+        .map(|((article, _), matches)| {
+            let whole = articles.get(article).map_or(0.0, |best| part(best));
+            (1.0 - ARTICLE_SHARE) * part(matches) + ARTICLE_SHARE * whole
+        })
+        .collect()
+}
+
+/// How much of its weight each term contributes to a passage, from 0 to below 1.
+fn matches(terms: &[SearchTerm], document: Document<'_>, average: f64) -> Vec<f64> {
+    let length = as_f64(count(document.text));
     let stretch = if average > 0.0 {
         1.0 - LENGTH_PENALTY + LENGTH_PENALTY * length / average
     } else {
         1.0
     };
-    let mut reached = 0.0;
-    let mut possible = 0.0;
-    for term in terms {
-        let weight = term.weight * rarity(collection, term.found_in);
-        possible += weight;
-        let in_title = appearances(document.title, &term.term).min(1.0);
-        let in_heading = appearances(document.heading, &term.term).min(1.0);
-        // A heading that repeats the title is no second hint.
-        let above = (TITLE_WEIGHT * in_title).max(HEADING_WEIGHT * in_heading);
-        let often = above + appearances(document.text, &term.term) / stretch;
-        reached += weight * term.confidence * often / (SATURATION + often);
-    }
-    if possible > 0.0 {
-        reached / possible
-    } else {
-        0.0
-    }
+    let of_form = |form: &Form| form.confidence * saturation(document, &form.term, stretch);
+    terms
+        .iter()
+        .map(|term| term.forms.iter().map(of_form).fold(0.0, f64::max))
+        .collect()
+}
+
+/// How much of its weight a term contributes, from 0 (not there) to below 1.
+fn saturation(document: Document<'_>, term: &str, stretch: f64) -> f64 {
+    let in_title = appearances(document.title, term).min(1.0);
+    let in_heading = appearances(document.heading, term).min(1.0);
+    // A heading that repeats the title is no second hint.
+    let above = (TITLE_WEIGHT * in_title).max(HEADING_WEIGHT * in_heading);
+    let often = above + appearances(document.text, term) / stretch;
+    often / (SATURATION + often)
 }
 
 fn appearances(terms: &str, wanted: &str) -> f64 {
@@ -101,16 +157,19 @@ mod tests {
     use super::*;
 
     const COLLECTION: Collection = Collection {
+        articles: 100,
         passages: 100,
         words: 5000,
     };
 
     fn term(term: &str, found_in: u64) -> SearchTerm {
         SearchTerm {
-            term: term.to_owned(),
             weight: 1.0,
-            confidence: 1.0,
             found_in,
+            forms: vec![Form {
+                term: term.to_owned(),
+                confidence: 1.0,
+            }],
         }
     }
 
@@ -120,7 +179,7 @@ mod tests {
             heading,
             text,
         };
-        relevance(COLLECTION, terms, document)
+        relevance(COLLECTION, terms, &[(0, document)])[0]
     }
 
     #[test]
@@ -146,6 +205,40 @@ mod tests {
     }
 
     #[test]
+    fn the_best_form_counts() {
+        let mut terms = [term("reply", 5)];
+        terms[0].forms.push(Form {
+            term: "answer".to_owned(),
+            confidence: 0.5,
+        });
+        let typed = score(&terms, "", "", "reply x");
+        let synonym = score(&terms, "", "", "answer x");
+        assert!(typed > synonym && synonym > 0.0);
+        assert_eq!(
+            score(&terms, "", "", "reply x"),
+            score(&terms, "", "", "reply answer")
+        );
+    }
+
+    #[test]
+    fn the_rest_of_the_article_counts_a_little() {
+        let terms = [term("a", 5), term("b", 5)];
+        let document = |text| Document {
+            title: "",
+            heading: "",
+            text,
+        };
+        let passages = [
+            (1, document("a x")),
+            (2, document("a x")),
+            (2, document("b x")),
+            (3, document("a b")),
+        ];
+        let found = relevance(COLLECTION, &terms, &passages);
+        assert!(found[1] > found[0] && found[3] > found[1], "{found:?}");
+    }
+
+    #[test]
     fn stays_between_nothing_and_one() {
         let terms = [term("a", 0), term("b", 1000)];
         let most = score(&terms, "a b", "a b", &"a b ".repeat(1000));
@@ -157,6 +250,9 @@ mod tests {
             heading: "",
             text: "",
         };
-        assert_eq!(relevance(Collection::default(), &terms, nothing), 0.0);
+        assert_eq!(
+            relevance(Collection::default(), &terms, &[(0, nothing)]),
+            [0.0]
+        );
     }
 }

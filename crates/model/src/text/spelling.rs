@@ -51,6 +51,8 @@ impl Likeness {
             return Some(Self::Completion);
         }
         match edit_distance(term, word, if length < 8 { 1 } else { 2 }) {
+            // Among short words another letter makes another word: "charge", "change".
+            Some(1) if length < 6 && is_other_letter(term, word) => None,
             Some(0 | 1) => Some(Self::OneMistake),
             _ if word.len() >= SHORTEST_BEGINNING && term.starts_with(word) => {
                 Some(Self::Beginning)
@@ -69,9 +71,16 @@ impl Likeness {
     }
 }
 
+/// Whether two words at distance 1 differ by one letter in the place of another, not by a swap or a missing one.
+fn is_other_letter(a: &str, b: &str) -> bool {
+    let differences = a.chars().zip(b.chars()).filter(|(x, y)| x != y).count();
+    a.chars().count() == b.chars().count() && differences == 1
+}
+
 /// The word most like `term` among `words`, with a confidence below 1.
 ///
-/// Considered are words that begin with the same letter and are one mistake away (two from eight letters on), begin
+/// Considered are words that begin with the same letter and are one mistake away (two from eight letters on; under six only a
+/// swapped, missing or superfluous letter), begin
 /// with the term, or are its beginning. Terms under four letters and those with digits are never
 /// corrected. Of equals the longest wins, then the alphabetically first.
 pub fn correction<'a>(term: &str, words: impl Iterator<Item = &'a str>) -> Option<(&'a str, f64)> {
@@ -126,6 +135,7 @@ mod tests {
         assert_eq!(fix("cancl"), Some("cancel"));
         assert_eq!(fix("conversatoin"), Some("convers"));
         assert_eq!(fix("qeuu"), Some("queu"));
+        assert_eq!(fix("quou"), None);
         assert_eq!(fix("xatabase"), None);
         assert_eq!(fix("que"), None);
         assert_eq!(fix("can1"), None);

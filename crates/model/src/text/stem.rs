@@ -3,12 +3,80 @@
 //! Deliberately light: it only has to be the same for the index and the question, and must not throw
 //! unrelated words together. Words with anything but `a`-`z` in them stay as they are.
 
+/// Forms that no rule leads back to their verb or noun. Sorted.
+const IRREGULAR: &[(&str, &str)] = &[
+    ("began", "begin"),
+    ("begun", "begin"),
+    ("bought", "buy"),
+    ("broke", "break"),
+    ("broken", "break"),
+    ("brought", "bring"),
+    ("built", "build"),
+    ("caught", "catch"),
+    ("children", "child"),
+    ("chose", "choose"),
+    ("chosen", "choose"),
+    ("fallen", "fall"),
+    ("fell", "fall"),
+    ("forgot", "forget"),
+    ("forgotten", "forget"),
+    ("found", "find"),
+    ("froze", "freeze"),
+    ("frozen", "freeze"),
+    ("gave", "give"),
+    ("given", "give"),
+    ("grew", "grow"),
+    ("grown", "grow"),
+    ("heard", "hear"),
+    ("held", "hold"),
+    ("hid", "hide"),
+    ("hidden", "hide"),
+    ("kept", "keep"),
+    ("knew", "know"),
+    ("known", "know"),
+    ("lost", "lose"),
+    ("made", "make"),
+    ("meant", "mean"),
+    ("men", "man"),
+    ("mice", "mouse"),
+    ("paid", "pay"),
+    ("ran", "run"),
+    ("said", "say"),
+    ("saw", "see"),
+    ("seen", "see"),
+    ("sent", "send"),
+    ("shown", "show"),
+    ("sold", "sell"),
+    ("spent", "spend"),
+    ("spoke", "speak"),
+    ("spoken", "speak"),
+    ("stolen", "steal"),
+    ("stuck", "stick"),
+    ("taken", "take"),
+    ("taught", "teach"),
+    ("thought", "think"),
+    ("threw", "throw"),
+    ("thrown", "throw"),
+    ("told", "tell"),
+    ("took", "take"),
+    ("understood", "understand"),
+    ("went", "go"),
+    ("women", "woman"),
+    ("won", "win"),
+    ("written", "write"),
+    ("wrote", "write"),
+];
+
 /// The stem of a folded word.
 pub fn stem(word: &str) -> String {
     let letters = word.as_bytes();
     if letters.len() <= 2 || !letters.iter().all(u8::is_ascii_lowercase) {
         return word.to_owned();
     }
+    let word = match IRREGULAR.binary_search_by_key(&word, |(form, _)| *form) {
+        Ok(at) => IRREGULAR[at].1,
+        Err(_) => word,
+    };
     let mut stem = word.to_owned();
     singular(&mut stem);
     present(&mut stem);
@@ -169,6 +237,8 @@ mod tests {
                 "organizing",
             ],
             &["summarise", "summarize", "summarised"],
+            &["lose", "lost", "loses"],
+            &["write", "writes", "writing", "written", "wrote"],
             &["approve", "approved", "approving", "approves"],
         ] {
             let stems: Vec<_> = family.iter().map(|word| stem(word)).collect();
@@ -177,6 +247,11 @@ mod tests {
                 "{family:?} → {stems:?}"
             );
         }
+    }
+
+    #[test]
+    fn irregular_forms_are_sorted() {
+        assert!(IRREGULAR.is_sorted_by(|a, b| a.0 < b.0));
     }
 
     #[test]

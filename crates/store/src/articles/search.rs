@@ -6,8 +6,8 @@
 
 use crate::statements::statements;
 use crate::{Conn, Engine, FromRow, Result, Row, params};
-use model::text::rank::{Collection, Document, SearchTerm, rarity, relevance};
-use model::text::{QueryTerm, below_title, correction};
+use model::text::rank::{Collection, Document, Form, SearchTerm, rarity, relevance};
+use model::text::{QueryTerm, below_title, correction, synonyms};
 use model::{ArticleId, ProjectId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,53 +17,71 @@ const PASSAGES_PER_TERM: i64 = 1000;
 const CANDIDATES: usize = 200;
 /// Terms that were found nowhere and are tried with another spelling.
 const CORRECTIONS: usize = 4;
+/// How sure it is that another word for the same was meant.
+const SYNONYM_CONFIDENCE: f64 = 0.6;
 /// Passages whose words are considered for one correction.
 const PASSAGES_PER_CORRECTION: i64 = 200;
 
-statements! {
-    TOTALS = "SELECT passages, words FROM article_totals WHERE project_id = ?1";
+macro_rules! columns {
+    () => {
+        "p.id, p.article_id, a.title, a.url, p.heading, p.text, p.title_terms, p.heading_terms, p.terms"
+    };
+}
 
-    MATCHES_SQLITE [sqlite] =
-        "SELECT p.id FROM article_search \
-         JOIN article_passage p ON p.search_id = article_search.rowid \
-         JOIN article a ON a.project_id = p.project_id AND a.id = p.article_id \
-         WHERE article_search MATCH ?2 AND p.project_id = ?1 AND a.is_enabled \
-         ORDER BY article_search.rowid DESC LIMIT ?3";
-    MATCHES_POSTGRES [postgres] =
-        "SELECT p.id FROM article_passage p \
-         JOIN article a ON a.project_id = p.project_id AND a.id = p.article_id \
-         WHERE p.search @@ CAST(CAST(?2 AS TEXT) AS TSQUERY) AND p.project_id = ?1 AND a.is_enabled \
-         ORDER BY p.id DESC LIMIT ?3";
+macro_rules! joined {
+    () => {
+        "article_passage p JOIN article a ON a.project_id = p.project_id AND a.id = p.article_id"
+    };
+}
+
+macro_rules! matching {
+    (sqlite) => {
+        concat!(
+            " FROM article_search CROSS JOIN ",
+            joined!(),
+            " WHERE article_search MATCH ?2 AND p.search_id = article_search.rowid \
+                AND p.project_id = ?1 AND a.is_enabled \
+              ORDER BY article_search.rowid DESC LIMIT ?3"
+        )
+    };
+    (postgres) => {
+        concat!(
+            " FROM ",
+            joined!(),
+            " WHERE p.search @@ CAST(CAST(?2 AS TEXT) AS TSQUERY) AND p.project_id = ?1 AND a.is_enabled \
+              ORDER BY p.id DESC LIMIT ?3"
+        )
+    };
+}
+
+statements! {
+    TOTALS = "SELECT enabled, passages, words FROM article_totals WHERE project_id = ?1";
+
+    MATCHES_SQLITE [sqlite] = concat!("SELECT p.id, p.article_id", matching!(sqlite));
+    MATCHES_POSTGRES [postgres] = concat!("SELECT p.id, p.article_id", matching!(postgres));
 
     /// The words near a misspelt one.
     WORDS_SQLITE [sqlite] =
-        "SELECT p.title_terms || ' ' || p.heading_terms || ' ' || p.terms FROM article_search \
-         JOIN article_passage p ON p.search_id = article_search.rowid \
-         JOIN article a ON a.project_id = p.project_id AND a.id = p.article_id \
-         WHERE article_search MATCH ?2 AND p.project_id = ?1 AND a.is_enabled \
-         ORDER BY article_search.rowid DESC LIMIT ?3";
+        concat!("SELECT p.title_terms || ' ' || p.heading_terms || ' ' || p.terms", matching!(sqlite));
     WORDS_POSTGRES [postgres] =
-        "SELECT p.title_terms || ' ' || p.heading_terms || ' ' || p.terms FROM article_passage p \
-         JOIN article a ON a.project_id = p.project_id AND a.id = p.article_id \
-         WHERE p.search @@ CAST(CAST(?2 AS TEXT) AS TSQUERY) AND p.project_id = ?1 AND a.is_enabled \
-         ORDER BY p.id DESC LIMIT ?3";
+        concat!("SELECT p.title_terms || ' ' || p.heading_terms || ' ' || p.terms", matching!(postgres));
 
     /// The candidates' ids come as a JSON array, because a statement has a fixed number of parameters.
-    READ_SQLITE [sqlite] =
-        "SELECT p.id, p.article_id, a.title, a.url, p.heading, p.text, p.title_terms, p.heading_terms, p.terms \
-         FROM article_passage p JOIN article a ON a.project_id = p.project_id AND a.id = p.article_id \
-         WHERE p.project_id = ?1 AND p.id IN (SELECT value FROM json_each(?2))";
-    READ_POSTGRES [postgres] =
-        "SELECT p.id, p.article_id, a.title, a.url, p.heading, p.text, p.title_terms, p.heading_terms, p.terms \
-         FROM article_passage p JOIN article a ON a.project_id = p.project_id AND a.id = p.article_id \
-         WHERE p.project_id = ?1 \
-           AND p.id IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(CAST(?2 AS TEXT) AS JSON)))";
+    READ_SQLITE [sqlite] = concat!(
+        "SELECT ", columns!(), " FROM ", joined!(),
+        " WHERE p.project_id = ?1 AND p.id IN (SELECT value FROM json_each(?2))"
+    );
+    READ_POSTGRES [postgres] = concat!(
+        "SELECT ", columns!(), " FROM ", joined!(),
+        " WHERE p.project_id = ?1 AND p.id IN \
+            (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(CAST(?2 AS TEXT) AS JSON)))"
+    );
 
-    FIRST = "SELECT p.id, p.article_id, a.title, a.url, p.heading, p.text, p.title_terms, p.heading_terms, p.terms \
-             FROM article a JOIN article_passage p \
-               ON p.project_id = a.project_id AND p.article_id = a.id AND p.number = 1 \
-             WHERE a.project_id = ?1 AND a.is_enabled \
-             ORDER BY a.created_at DESC, a.id DESC LIMIT ?2";
+    FIRST = concat!(
+        "SELECT ", columns!(), " FROM ", joined!(),
+        " WHERE a.project_id = ?1 AND a.is_enabled AND p.number = 1 \
+          ORDER BY a.created_at DESC, a.id DESC LIMIT ?2"
+    );
 }
 
 /// A passage that was found.
@@ -85,7 +103,8 @@ pub struct PassageHit {
 
 /// The passages of enabled articles that fit a question best, best first; of equals the newest first.
 ///
-/// Terms that are found nowhere are looked up again as the beginning or a misspelling of a word.
+/// A term is also looked up by its synonyms, and one that is found nowhere as the beginning or a misspelling of a
+/// word.
 ///
 /// # Errors
 /// When the store fails.
@@ -95,22 +114,23 @@ pub async fn search(
     terms: &[QueryTerm],
     limit: usize,
 ) -> Result<Vec<PassageHit>> {
-    let Some((passages, words)) = c.find::<(i64, i64)>(TOTALS, params![project]).await? else {
+    let Some(collection) = c.find::<Collection>(TOTALS, params![project]).await? else {
         return Ok(Vec::new());
     };
-    let collection = Collection {
-        passages: u64::try_from(passages).unwrap_or(0),
-        words: u64::try_from(words).unwrap_or(0),
-    };
-    let found = look_up(c, project, terms).await?;
-    let candidates = candidates(collection, &found);
-    let terms: Vec<SearchTerm> = found.into_iter().map(|(term, _)| term).collect();
+    let mut found = Vec::with_capacity(terms.len());
+    let mut corrections = CORRECTIONS;
+    for term in terms {
+        found.push(look_up(c, project, term, &mut corrections).await?);
+    }
+    let stored = read(c, project, &candidates(collection, &found)).await?;
 
-    let mut hits: Vec<(i64, PassageHit)> = read(c, project, &candidates)
-        .await?
+    let terms: Vec<SearchTerm> = found.into_iter().map(|found| found.term).collect();
+    let documents: Vec<_> = stored.iter().map(Stored::document).collect();
+    let scores = relevance(collection, &terms, &documents);
+    let mut hits: Vec<(i64, PassageHit)> = stored
         .into_iter()
-        .map(|stored| stored.into_hit(collection, &terms))
-        .filter(|(_, hit)| hit.score > 0.0)
+        .zip(scores)
+        .map(|(stored, score)| (stored.id, stored.into_hit(score)))
         .collect();
     hits.sort_by(|(id, hit), (other_id, other)| {
         other.score.total_cmp(&hit.score).then(other_id.cmp(id))
@@ -126,41 +146,74 @@ pub async fn search(
 pub async fn first_passages(c: &Conn, project: ProjectId, limit: usize) -> Result<Vec<PassageHit>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let stored: Vec<Stored> = c.all(FIRST, params![project, limit]).await?;
-    let nothing_asked = |stored: Stored| stored.into_hit(Collection::default(), &[]).1;
-    Ok(stored.into_iter().map(nothing_asked).collect())
+    Ok(stored
+        .into_iter()
+        .map(|stored| stored.into_hit(0.0))
+        .collect())
 }
 
-/// Every term, its spelling corrected, with the ids of the passages that contain it.
+/// A term of the question and where it is.
+struct Found {
+    term: SearchTerm,
+    /// The passages that contain one of its forms, by id.
+    places: BTreeMap<i64, Place>,
+}
+
+struct Place {
+    article: ArticleId,
+    /// Of the surest form in the passage.
+    confidence: f64,
+}
+
+/// Finds a term or its synonyms; a word like it if there are none, as long as `corrections` are left.
 async fn look_up(
     c: &Conn,
     project: ProjectId,
-    terms: &[QueryTerm],
-) -> Result<Vec<(SearchTerm, Vec<i64>)>> {
-    let mut found = Vec::with_capacity(terms.len());
-    let mut corrections = 0;
-    for asked in terms {
-        let mut term = SearchTerm {
-            term: asked.term.clone(),
-            weight: asked.weight,
-            confidence: 1.0,
-            found_in: 0,
-        };
-        let mut ids = matches(c, project, &term.term).await?;
-        if ids.is_empty() && corrections < CORRECTIONS {
-            corrections += 1;
-            if let Some((meant, confidence)) = corrected(c, project, &term.term).await? {
-                ids = matches(c, project, &meant).await?;
-                term.term = meant;
-                term.confidence = confidence;
-            }
+    asked: &QueryTerm,
+    corrections: &mut usize,
+) -> Result<Found> {
+    let typed = Form {
+        term: asked.term.clone(),
+        confidence: 1.0,
+    };
+    let synonyms = synonyms(&asked.term).iter().map(|synonym| Form {
+        term: synonym.clone(),
+        confidence: SYNONYM_CONFIDENCE,
+    });
+    let mut forms: Vec<Form> = std::iter::once(typed).chain(synonyms).collect();
+    let mut places = places(c, project, &forms).await?;
+    if places.is_empty() && *corrections > 0 {
+        *corrections -= 1;
+        if let Some(form) = corrected(c, project, &asked.term).await? {
+            forms = vec![form];
+            places = self::places(c, project, &forms).await?;
         }
-        term.found_in = ids.len() as u64;
-        found.push((term, ids));
     }
-    Ok(found)
+    let articles: BTreeSet<ArticleId> = places.values().map(|place| place.article).collect();
+    let term = SearchTerm {
+        weight: asked.weight,
+        found_in: articles.len() as u64,
+        forms,
+    };
+    Ok(Found { term, places })
 }
 
-async fn matches(c: &Conn, project: ProjectId, term: &str) -> Result<Vec<i64>> {
+async fn places(c: &Conn, project: ProjectId, forms: &[Form]) -> Result<BTreeMap<i64, Place>> {
+    let mut places = BTreeMap::new();
+    for form in forms {
+        for (id, article) in matches(c, project, &form.term).await? {
+            let place = places.entry(id).or_insert(Place {
+                article,
+                confidence: 0.0,
+            });
+            place.confidence = place.confidence.max(form.confidence);
+        }
+    }
+    Ok(places)
+}
+
+/// The newest passages that contain a term, and their articles.
+async fn matches(c: &Conn, project: ProjectId, term: &str) -> Result<Vec<(i64, ArticleId)>> {
     let (sql, pattern) = match c.engine() {
         Engine::Sqlite => (MATCHES_SQLITE, format!("\"§{project}\" AND \"{term}\"")),
         Engine::Postgres => (MATCHES_POSTGRES, format!("'§{project}' & '{term}'")),
@@ -170,7 +223,7 @@ async fn matches(c: &Conn, project: ProjectId, term: &str) -> Result<Vec<i64>> {
 }
 
 /// The word of the project's passages that a misspelt or unfinished term probably stands for.
-async fn corrected(c: &Conn, project: ProjectId, term: &str) -> Result<Option<(String, f64)>> {
+async fn corrected(c: &Conn, project: ProjectId, term: &str) -> Result<Option<Form>> {
     // Most mistakes come after the third letter; of the others at least the first is usually right.
     for length in [3, 1] {
         let beginning: String = term.chars().take(length).collect();
@@ -190,29 +243,29 @@ async fn corrected(c: &Conn, project: ProjectId, term: &str) -> Result<Option<(S
             .filter(|word| word.starts_with(&beginning))
             .collect();
         if let Some((word, confidence)) = correction(term, words.into_iter()) {
-            return Ok(Some((word.to_owned(), confidence)));
+            return Ok(Some(Form {
+                term: word.to_owned(),
+                confidence,
+            }));
         }
     }
     Ok(None)
 }
 
 /// The passages with the most, and rarest, terms; of equals the newest.
-fn candidates(collection: Collection, found: &[(SearchTerm, Vec<i64>)]) -> Vec<i64> {
+fn candidates(collection: Collection, found: &[Found]) -> Vec<i64> {
     let mut weights: BTreeMap<i64, f64> = BTreeMap::new();
-    for (term, ids) in found {
-        let weight = term.weight * term.confidence * rarity(collection, term.found_in);
-        for id in ids {
-            *weights.entry(*id).or_default() += weight;
+    for Found { term, places } in found {
+        let weight = term.weight * rarity(collection, term.found_in);
+        for (id, place) in places {
+            *weights.entry(*id).or_default() += weight * place.confidence;
         }
     }
     let mut ranked: Vec<(i64, f64)> = weights.into_iter().collect();
     ranked
         .sort_by(|(id, weight), (other_id, other)| other.total_cmp(weight).then(other_id.cmp(id)));
-    ranked
-        .into_iter()
-        .take(CANDIDATES)
-        .map(|(id, _)| id)
-        .collect()
+    ranked.truncate(CANDIDATES);
+    ranked.into_iter().map(|(id, _)| id).collect()
 }
 
 async fn read(c: &Conn, project: ProjectId, ids: &[i64]) -> Result<Vec<Stored>> {
@@ -226,6 +279,17 @@ async fn read(c: &Conn, project: ProjectId, ids: &[i64]) -> Result<Vec<Stored>> 
     let list: Vec<String> = ids.iter().map(i64::to_string).collect();
     let list = format!("[{}]", list.join(","));
     c.all(sql, params![project, &list]).await
+}
+
+impl FromRow for Collection {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        let mut count = || row.get::<i64>().map(|n| u64::try_from(n).unwrap_or(0));
+        Ok(Self {
+            articles: count()?,
+            passages: count()?,
+            words: count()?,
+        })
+    }
 }
 
 /// A passage with what is needed to rank it.
@@ -258,21 +322,23 @@ impl FromRow for Stored {
 }
 
 impl Stored {
-    fn into_hit(self, collection: Collection, terms: &[SearchTerm]) -> (i64, PassageHit) {
+    fn document(&self) -> (ArticleId, Document<'_>) {
         let document = Document {
             title: &self.title_terms,
             heading: &self.heading_terms,
             text: &self.terms,
         };
-        let score = relevance(collection, terms, document);
-        let hit = PassageHit {
+        (self.article_id, document)
+    }
+
+    fn into_hit(self, score: f64) -> PassageHit {
+        PassageHit {
             article_id: self.article_id,
             heading: below_title(&self.title, &self.heading).to_owned(),
             title: self.title,
             url: self.url,
             text: self.text,
             score,
-        };
-        (self.id, hit)
+        }
     }
 }

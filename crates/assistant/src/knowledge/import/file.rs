@@ -201,10 +201,10 @@ mod tests {
             ("a.md", "---\nnever closed", "A", None, "---\nnever closed"),
             (
                 "a.md",
-                "--- x\ntitle: y\n---\n",
-                "title: y",
+                "--- x\ntitle: y\n",
+                "A",
                 None,
-                "--- x\ntitle: y\n---",
+                "--- x\ntitle: y",
             ),
         ] {
             let read = read_text(name, text).unwrap();

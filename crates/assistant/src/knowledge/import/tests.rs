@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{Titles, project};
+use crate::knowledge::fixtures::{disable, project, shown};
 use std::fs;
 use store::testing::TestStore;
 
@@ -49,11 +49,8 @@ async fn a_folder_becomes_articles(store: TestStore) {
         }
     );
     assert_eq!(events, ["1/2 a/deep/c.MD Created", "2/2 b.md Created"]);
-    let found = Titles::of(&store, project).await;
-    assert_eq!(
-        found.0,
-        [("First", Some("https://x.y"), true), ("Second", None, true)]
-    );
+    let expected = ["First https://x.y true", "Second - true"];
+    assert_eq!(shown(&store, project).await, expected);
 }
 
 async fn importing_again_changes_what_changed(store: TestStore) {
@@ -63,7 +60,7 @@ async fn importing_again_changes_what_changed(store: TestStore) {
     write(dir.path(), "b.md", "# B\n\npears");
     write(dir.path(), "c.md", "# C\n\nplums");
     import(&store, project, dir.path()).await;
-    Titles::disable(&store, project, "B").await;
+    disable(&store, project, "B").await;
     write(dir.path(), "a.md", "# A\n\nquinces");
     write(dir.path(), "b.md", "# New B\n\npears");
     let (report, _) = import(&store, project, dir.path()).await;
@@ -75,11 +72,8 @@ async fn importing_again_changes_what_changed(store: TestStore) {
             ..ImportReport::default()
         }
     );
-    let found = Titles::of(&store, project).await;
-    assert_eq!(
-        found.0,
-        [("A", None, true), ("C", None, true), ("New B", None, false)]
-    );
+    let expected = ["A - true", "C - true", "New B - false"];
+    assert_eq!(shown(&store, project).await, expected);
 
     // A file that is gone leaves its article alone.
     fs::remove_file(dir.path().join("a.md")).unwrap();
@@ -91,7 +85,7 @@ async fn importing_again_changes_what_changed(store: TestStore) {
             ..ImportReport::default()
         }
     );
-    assert_eq!(Titles::of(&store, project).await.0.len(), 3);
+    assert_eq!(shown(&store, project).await.len(), 3);
 }
 
 async fn what_cannot_be_imported_is_reported(store: TestStore) {
