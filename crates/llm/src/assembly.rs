@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-/// Text, reasoning and arguments of one answer together, in bytes. Far beyond what models write; it bounds what a broken
-/// server can make us hold.
+/// Text, reasoning and arguments of one answer together, in bytes. Far beyond what models write; it bounds
+/// what a broken server can make us hold.
 pub(crate) const MAX_ANSWER: usize = 8 << 20;
 
 /// Tool calls in one answer.
@@ -167,8 +167,8 @@ impl Assembly {
         self.over
     }
 
-    /// Whether the answer counts as complete if the connection ends now: a reason has been named, or the server has said
-    /// that this was all and it was something.
+    /// Whether the answer counts as complete if the connection ends now: a reason has been named, or the
+    /// server has said that this was all and it was something.
     pub(crate) fn is_complete(&self) -> bool {
         self.reason.is_some() || (self.over && (!self.text.is_empty() || self.started > 0))
     }

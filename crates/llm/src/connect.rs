@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-/// A client for one endpoint. It keeps connections alive, follows no redirect (which could carry the key to another host) and
-/// reaches a loopback address directly, whatever proxy the environment names.
+/// A client for one endpoint. It keeps connections alive, follows no redirect (which could carry the key to
+/// another host) and reaches a loopback address directly, whatever proxy the environment names.
 pub(crate) fn client(endpoint: &Url, connect_timeout: Duration) -> Result<Client, Error> {
     install_crypto();
     let builder = || -> ClientBuilder {

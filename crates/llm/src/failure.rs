@@ -15,7 +15,8 @@ pub(crate) fn bad_json(error: &serde_json::Error) -> Error {
 
 /// The error that a server reports inside a stream it had begun with 200.
 ///
-/// It has no status of its own: a number among its fields is one, and otherwise its type tells. What tells nothing is the server's fault.
+/// It has no status of its own: a number among its fields is one, and otherwise its type tells. What tells
+/// nothing is the server's fault.
 pub(crate) fn in_stream(error: &str) -> Error {
     let error = serde_json::from_str(error).unwrap_or(Value::Null);
     let number = ["code", "status"].iter().find_map(|field| {

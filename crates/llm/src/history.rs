@@ -28,8 +28,8 @@ pub(crate) enum Entry<'a> {
     },
 }
 
-/// The messages such that every call has exactly one result right after it, every result a call, every id is used once and
-/// satisfies `valid_id`, and no message is blank.
+/// The messages such that every call has exactly one result right after it, every result a call, every id is
+/// used once and satisfies `valid_id`, and no message is blank.
 pub(crate) fn heal(messages: &[ChatMessage], valid_id: fn(char) -> bool) -> Vec<Entry<'_>> {
     let mut history = History {
         valid_id,

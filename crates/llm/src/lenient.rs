@@ -108,8 +108,8 @@ impl Shape<'_> for Number {
     }
 }
 
-/// A message's content: a string, or a list of parts such as `{"type": "text", "text": "…"}`, where reasoning may hide
-/// among the parts (Mistral).
+/// A message's content: a string, or a list of parts such as `{"type": "text", "text": "…"}`, where reasoning
+/// may hide among the parts (Mistral).
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Content<'a> {
     pub(crate) text: Cow<'a, str>,

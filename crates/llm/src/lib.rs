@@ -1,6 +1,7 @@
 //! Clients of language models: the OpenAI-compatible and the Anthropic wire format.
 //!
-//! They are lenient where servers differ and strict about limits: see [`ChatRequest`], [`Provider`] and [`ChatStream`].
+//! They are lenient where servers differ and strict about limits: see [`ChatRequest`], [`Provider`] and
+//! [`ChatStream`].
 
 mod anthropic;
 mod assembly;

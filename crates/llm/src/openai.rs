@@ -302,9 +302,9 @@ fn take(delta: Delta<'_>, answer: &mut Assembly) -> Result<(), Error> {
 
 /// The call that a fragment continues; `None` if it begins one.
 ///
-/// By the format, `index` decides. But some servers leave it out, and some send several whole calls that all have index 0: a
-/// fragment that brings a name and an id other than its place already has begins another call. (An id alone does not: some servers make up
-/// a new one for every fragment.)
+/// By the format, `index` decides. But some servers leave it out, and some send several whole calls that all
+/// have index 0: a fragment that brings a name and an id other than its place already has begins another
+/// call. (An id alone does not: some servers make up a new one for every fragment.)
 fn find(answer: &Assembly, index: Option<u64>, id: &str, name: &str) -> Option<usize> {
     let by_id = || {
         Some(id)

@@ -60,8 +60,9 @@ impl Provider {
     /// cancels the request.
     ///
     /// # Errors
-    /// Any but [`Error::Config`]. What is transient has then been tried [`ProviderConfig::max_retries`] more times:
-    /// statuses 408, 429 and 5xx, and connections that fail, all before the first event. Timeouts are not tried again.
+    /// Any but [`Error::Config`]. What is transient has then been tried [`ProviderConfig::max_retries`] more
+    /// times: statuses 408, 429 and 5xx, and connections that fail, all before the first event. Timeouts are
+    /// not tried again.
     pub async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, Error> {
         let inner = &*self.0;
         let timeouts = &inner.config.timeouts;

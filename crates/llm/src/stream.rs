@@ -72,8 +72,8 @@ impl ChatStream {
     /// The next event; after [`ChatEvent::Finished`] or an error, `None`. Cancel-safe.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] and [`Error::BadStream`] for a stream that breaks off, falls silent or makes no sense, and
-    /// whatever the server reports inside it.
+    /// [`Error::Unavailable`] and [`Error::BadStream`] for a stream that breaks off, falls silent or makes no
+    /// sense, and whatever the server reports inside it.
     pub async fn next(&mut self) -> Option<Result<ChatEvent, Error>> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }

@@ -22,7 +22,8 @@ impl Wire {
         }
     }
 
-    /// The endpoint. Slashes at the end of the base do not matter, nor does a part of the endpoint's path that is already there.
+    /// The endpoint. Slashes at the end of the base do not matter, nor does a part of the endpoint's path
+    /// that is already there.
     pub(crate) fn endpoint(&self, base: &str) -> Result<Url, Error> {
         let wrong = |what: &str| Error::Config(format!("the base URL {what}"));
         let base = base.trim().trim_end_matches('/');

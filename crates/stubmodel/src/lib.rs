@@ -1,5 +1,5 @@
-//! A model server for tests, demos and benchmarks: it speaks the OpenAI and the Anthropic wire format on a loopback port and
-//! answers by script, in every way in which servers misbehave.
+//! A model server for tests, demos and benchmarks: it speaks the OpenAI and the Anthropic wire format on a
+//! loopback port and answers by script, in every way in which servers misbehave.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -18,8 +18,8 @@
 //! # }
 //! ```
 //!
-//! Streaming requests take the next script of the queue; when it is empty they get [`DEFAULT_ANSWER`]. Requests that do not
-//! stream (conversation titles) have a queue of their own and get [`DEFAULT_TITLE`].
+//! Streaming requests take the next script of the queue; when it is empty they get [`DEFAULT_ANSWER`].
+//! Requests that do not stream (conversation titles) have a queue of their own and get [`DEFAULT_TITLE`].
 //!
 //! This is a tool for tests: what should not happen panics.
 #![expect(

@@ -44,7 +44,8 @@ impl Received {
         }
     }
 
-    /// Role and text of every message but the standing instructions. Tool calls and results have the text of their JSON.
+    /// Role and text of every message but the standing instructions. Tool calls and results have the text of
+    /// their JSON.
     pub fn messages(&self) -> Vec<(String, String)> {
         let messages = self.body["messages"].as_array();
         let pair = |message: &Value| {
