@@ -23,7 +23,8 @@ pub enum Engine {
 ///   who needs no locks.
 /// - A `SUM` of integers is a `numeric` on PostgreSQL: write `CAST(SUM(x) AS BIGINT)`.
 /// - Text sorts by the database's collation on PostgreSQL and by bytes on SQLite: write
-///   `ORDER BY name COLLATE "C"` on both (SQLite gets a collation of that name).
+///   `ORDER BY name COLLATE "C"` on both (SQLite gets a collation of that name). No index without the same
+///   collation serves such an order.
 /// - `LIKE` ignores ASCII case on SQLite and does not on PostgreSQL: compare `lower(x)` with lower case.
 /// - After a statement failed (a constraint, for example) the transaction is lost on PostgreSQL. So it is here on
 ///   both engines: the operation cannot go on, and is rolled back whatever it returns. Write

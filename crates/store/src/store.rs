@@ -85,11 +85,18 @@ impl StoreConfig {
 
 /// The database. Cheap to clone; the last clone to be dropped closes it.
 #[derive(Clone)]
-pub struct Store(Arc<Backend>);
+pub struct Store(Backend);
 
+#[derive(Clone)]
 enum Backend {
-    Lite(Lite),
+    Lite(Arc<Lite>),
     Pg(Pg),
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({:?})", self.engine())
+    }
 }
 
 impl Store {
@@ -104,18 +111,18 @@ impl Store {
                 let lite = tokio::task::spawn_blocking(move || Lite::open(&path, &config))
                     .await
                     .map_err(Error::internal)??;
-                Ok(Self(Arc::new(Backend::Lite(lite))))
+                Ok(Self(Backend::Lite(Arc::new(lite))))
             }
             Target::Postgres { url } => {
                 let pg = Pg::open(&url, &config).await?;
-                Ok(Self(Arc::new(Backend::Pg(pg))))
+                Ok(Self(Backend::Pg(pg)))
             }
         }
     }
 
     /// The engine in use.
     pub fn engine(&self) -> Engine {
-        match &*self.0 {
+        match &self.0 {
             Backend::Lite(_) => Engine::Sqlite,
             Backend::Pg(_) => Engine::Postgres,
         }
@@ -134,7 +141,7 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &*self.0 {
+        match &self.0 {
             Backend::Lite(lite) => lite.read(operation).await,
             Backend::Pg(pg) => pg.read(operation).await,
         }
@@ -152,7 +159,7 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        match &*self.0 {
+        match &self.0 {
             Backend::Lite(lite) => lite.write(operation).await,
             Backend::Pg(pg) => pg.write(operation).await,
         }
@@ -170,7 +177,7 @@ impl Store {
 
     /// The database file; `None` on PostgreSQL.
     pub(crate) fn file(&self) -> Option<PathBuf> {
-        match &*self.0 {
+        match &self.0 {
             Backend::Lite(lite) => Some(lite.path().to_owned()),
             Backend::Pg(_) => None,
         }
@@ -178,11 +185,13 @@ impl Store {
 
     /// Finishes what has begun, and closes the database. Later operations fail with [`Error::Unavailable`].
     pub async fn close(&self) {
-        let store = self.clone();
-        let closing = tokio::task::spawn_blocking(move || match &*store.0 {
-            Backend::Lite(lite) => lite.close(),
-            Backend::Pg(pg) => pg.close(),
-        });
-        drop(closing.await);
+        match &self.0 {
+            Backend::Lite(lite) => {
+                let lite = Arc::clone(lite);
+                let closing = tokio::task::spawn_blocking(move || lite.close());
+                drop(closing.await);
+            }
+            Backend::Pg(pg) => pg.close().await,
+        }
     }
 }

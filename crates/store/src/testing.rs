@@ -16,6 +16,25 @@ pub const DATABASE_URL: &str = "THICKET_TEST_DATABASE_URL";
 /// Names a file to which the names of skipped tests are appended: a test's own output is not shown when it passes.
 pub const SKIPPED: &str = "THICKET_TEST_SKIPPED";
 
+/// Names a test that cannot run here, and why: on standard error, and in the file of [`SKIPPED`].
+///
+/// # Panics
+/// With `CI=true`: nothing is skipped there.
+pub fn skip(test: &str, reason: &str) {
+    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(
+        !in_ci,
+        "{test} cannot run, which in CI is a failure: {reason}"
+    );
+    eprintln!("SKIPPED {test}: {reason}");
+    if let Some(path) = std::env::var_os(SKIPPED) {
+        let file = std::fs::OpenOptions::new().append(true).open(path);
+        // One write, so that tests that run at once do not mix their lines.
+        file.and_then(|mut file| file.write_all(format!("{test}: {reason}\n").as_bytes()))
+            .unwrap_or_else(|error| eprintln!("{SKIPPED} cannot be written: {error}"));
+    }
+}
+
 /// A store that nobody else has, gone with its data when it is dropped.
 pub struct TestStore {
     store: Store,
@@ -82,13 +101,7 @@ impl TestPlace {
             return Ok(Some(Self { dir, schema: None }));
         }
         let Ok(server) = std::env::var(DATABASE_URL) else {
-            let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-            assert!(
-                !in_ci,
-                "{test}: {DATABASE_URL} is not set, and in CI nothing is skipped"
-            );
-            eprintln!("SKIPPED {test}: {DATABASE_URL} is not set");
-            record_skipped(test);
+            skip(test, &format!("{DATABASE_URL} is not set"));
             return Ok(None);
         };
         let name = format!("test_{}", Env::system().uuid().simple());
@@ -122,15 +135,6 @@ impl TestPlace {
     /// The URL of the schema on PostgreSQL, `None` on SQLite.
     pub fn database_url(&self) -> Option<String> {
         self.schema.as_ref().map(Schema::url)
-    }
-}
-
-fn record_skipped(test: &str) {
-    if let Some(path) = std::env::var_os(SKIPPED) {
-        let file = std::fs::OpenOptions::new().append(true).open(path);
-        // One write, so that tests that run at once do not mix their lines.
-        file.and_then(|mut file| file.write_all(format!("{test}\n").as_bytes()))
-            .unwrap_or_else(|error| eprintln!("{SKIPPED} cannot be written: {error}"));
     }
 }
 

@@ -11,14 +11,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 async fn open_sample() -> TestStore {
-    let store = TestStore::open(Engine::Sqlite, "backup").await.unwrap().unwrap();
+    let store = TestStore::open(Engine::Sqlite, "backup")
+        .await
+        .unwrap()
+        .unwrap();
     create_sample(&store).await;
     store
 }
 
 async fn open_in(dir: &Path) -> Store {
     let path = dir.join(DATABASE_FILE);
-    Store::open(&StoreConfig::new(Target::Sqlite { path })).await.unwrap()
+    Store::open(&StoreConfig::new(Target::Sqlite { path }))
+        .await
+        .unwrap()
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -40,7 +45,10 @@ async fn backup() -> (tempfile::TempDir, PathBuf) {
     fs::write(attachments.join("empty"), "").unwrap();
     let dir = tempfile::tempdir().unwrap();
     let archive = dir.path().join("backup.tar");
-    let report = store.backup(store.place().data_dir(), &archive).await.unwrap();
+    let report = store
+        .backup(store.place().data_dir(), &archive)
+        .await
+        .unwrap();
     assert_eq!(report.attachments, 2);
     assert_eq!(names(dir.path()), ["backup.tar"]);
     (dir, archive)
@@ -53,7 +61,10 @@ async fn a_backup_restores_database_and_attachments() {
     let report = restore(&archive, &target).unwrap();
     assert_eq!(report.attachments, 2);
     assert_eq!(report.made_by, env!("CARGO_PKG_VERSION"));
-    assert_eq!(names(&target), ["attachments", "thicket.db", "thicket.lock"]);
+    assert_eq!(
+        names(&target),
+        ["attachments", "thicket.db", "thicket.lock"]
+    );
     let text = fs::read_to_string(target.join("attachments/7/grüße.txt")).unwrap();
     assert_eq!(text, "hello");
     assert_eq!(fs::read(target.join("attachments/7/empty")).unwrap(), b"");
@@ -68,7 +79,8 @@ async fn a_backup_during_writes_is_one_consistent_state() {
     let stop = Arc::new(AtomicBool::new(false));
     let acknowledged = Arc::new(AtomicI64::new(0));
     let writer = tokio::spawn({
-        let (store, stop, acknowledged) = (store.clone(), Arc::clone(&stop), Arc::clone(&acknowledged));
+        let (store, stop, acknowledged) =
+            (store.clone(), Arc::clone(&stop), Arc::clone(&acknowledged));
         async move {
             let mut id = 0;
             while !stop.load(Ordering::Relaxed) {
@@ -95,14 +107,20 @@ async fn a_backup_during_writes_is_one_consistent_state() {
         }
         let before = acknowledged.load(Ordering::SeqCst);
         let archive = dir.path().join(format!("{round}.tar"));
-        store.backup(store.place().data_dir(), &archive).await.unwrap();
+        store
+            .backup(store.place().data_dir(), &archive)
+            .await
+            .unwrap();
         let after = acknowledged.load(Ordering::SeqCst) + 2;
         let target = dir.path().join(round.to_string());
         restore(&archive, &target).unwrap();
         let restored = open_in(&target).await;
         let count = i64::try_from(words(&restored).await.len()).unwrap();
         assert_eq!(count % 2, 0, "half a write");
-        assert!((before..=after).contains(&count), "{count} is not in {before}..={after}");
+        assert!(
+            (before..=after).contains(&count),
+            "{count} is not in {before}..={after}"
+        );
         assert_eq!(restored.check().await.unwrap(), []);
     }
     stop.store(true, Ordering::Relaxed);
@@ -144,10 +162,11 @@ async fn a_restore_keeps_away_from_a_running_server() {
 async fn damage_to_the_archive_is_found_and_nothing_is_restored() {
     let (dir, archive) = backup().await;
     let whole = fs::read(&archive).unwrap();
-    let mut damaged: Vec<(String, Vec<u8>)> = [0, 1, 511, 512, 2048, whole.len() / 2, whole.len() - 2048]
-        .into_iter()
-        .map(|length| (format!("cut to {length}"), whole[..length].to_owned()))
-        .collect();
+    let mut damaged: Vec<(String, Vec<u8>)> =
+        [0, 1, 511, 512, 2048, whole.len() / 2, whole.len() - 2048]
+            .into_iter()
+            .map(|length| (format!("cut to {length}"), whole[..length].to_owned()))
+            .collect();
     for at in (0..whole.len()).step_by(whole.len() / 37) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;
@@ -255,7 +274,10 @@ async fn on_postgresql_backup_names_pg_dump() {
         return;
     };
     let dir = store.place().data_dir();
-    let error = store.backup(dir, &dir.join("backup.tar")).await.unwrap_err();
+    let error = store
+        .backup(dir, &dir.join("backup.tar"))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("pg_dump"), "{error}");
     assert_eq!(store.check().await.unwrap(), []);
 }
@@ -279,7 +301,11 @@ async fn a_check_finds_a_damaged_file() {
 
     // Over the middle third of the file, far from the schema at its beginning.
     let path = store.place().data_dir().join(DATABASE_FILE);
-    let mut file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let mut file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
     let third = file.metadata().unwrap().len() / 3;
     file.seek(SeekFrom::Start(third)).unwrap();
     let mut bytes = vec![0; usize::try_from(third).unwrap()];

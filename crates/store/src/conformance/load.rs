@@ -5,12 +5,15 @@ use crate::testing::{TestPlace, TestStore};
 use crate::{Engine, Error, Store, StoreConfig, params};
 use futures::FutureExt;
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 async fn open(change: impl FnOnce(&mut StoreConfig)) -> (Store, TestPlace) {
-    let place = TestPlace::create(Engine::Sqlite, "load").await.unwrap().unwrap();
+    let place = TestPlace::create(Engine::Sqlite, "load")
+        .await
+        .unwrap()
+        .unwrap();
     let mut config = place.config();
     change(&mut config);
     let store = Store::open(&config).await.unwrap();
@@ -27,8 +30,8 @@ async fn occupy_writer(store: &Store) -> mpsc::Sender<()> {
         store
             .write(move |_| {
                 Box::pin(async move {
-                    drop(begin.send(()));
-                    drop(released.recv());
+                    begin.send(()).unwrap();
+                    let _ = released.recv();
                     Ok::<_, Error>(())
                 })
             })
@@ -142,8 +145,8 @@ async fn a_read_sees_one_state_and_cannot_write() {
                 .read(move |c| {
                     Box::pin(async move {
                         let before: i64 = c.one(super::COUNT, &[]).await?;
-                        drop(begin.send(()));
-                        drop(paused.recv());
+                        begin.send(()).unwrap();
+                        let _ = paused.recv();
                         let after: i64 = c.one(super::COUNT, &[]).await?;
                         Ok::<_, Error>((before, after))
                     })
@@ -173,53 +176,76 @@ async fn another_process_that_holds_the_file_makes_it_busy_and_no_more() {
     super::add(&store, 1, "one").await.unwrap();
 }
 
+/// Starts a read that lasts over the next ten writes, but no longer than 20 ms: it must not wait for a writer who
+/// waits for it.
+async fn begin_read(store: &Store, writes: &Arc<AtomicU64>) {
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    let (store, writes) = (store.clone(), Arc::clone(writes));
+    tokio::spawn(async move {
+        store
+            .read(move |c| {
+                Box::pin(async move {
+                    c.one::<i64>(super::COUNT, &[]).await?;
+                    begin.send(()).unwrap();
+                    let enough = writes.load(Ordering::SeqCst) + 10;
+                    let latest = Instant::now() + Duration::from_millis(20);
+                    while writes.load(Ordering::SeqCst) < enough && Instant::now() < latest {
+                        std::thread::yield_now();
+                    }
+                    Ok::<_, Error>(())
+                })
+            })
+            .await
+    });
+    begun.await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_log_stays_bounded_while_readers_never_pause() {
-    let (store, place) = open(|config| config.reader_threads = 4).await;
+async fn the_log_stays_bounded_although_there_is_always_a_reader() {
+    let (store, place) = open(|config| config.reader_threads = 2).await;
     let log = place.data_dir().join("thicket.db-wal");
     let stop = Arc::new(AtomicBool::new(false));
-    let readers: Vec<_> = (0..16)
-        .map(|_| {
-            let (store, stop) = (store.clone(), Arc::clone(&stop));
-            tokio::spawn(async move {
-                while !stop.load(Ordering::Relaxed) {
-                    store
-                        .read(|c| {
-                            Box::pin(async move {
-                                c.one::<i64>("SELECT count(*) FROM sample WHERE length(bytes) > 5", &[])
-                                    .await
-                            })
-                        })
-                        .await
-                        .unwrap();
+    let writes = Arc::new(AtomicU64::new(0));
+    // With two threads, a third read begins when the first has ended; the second goes on meanwhile.
+    let readers = tokio::spawn({
+        let (store, stop, writes) = (store.clone(), Arc::clone(&stop), Arc::clone(&writes));
+        async move {
+            while !stop.load(Ordering::Relaxed) {
+                begin_read(&store, &writes).await;
+                let half = writes.load(Ordering::SeqCst) + 5;
+                let latest = Instant::now() + Duration::from_millis(10);
+                while writes.load(Ordering::SeqCst) < half && Instant::now() < latest {
+                    tokio::task::yield_now().await;
                 }
-            })
-        })
-        .collect();
+            }
+        }
+    });
     let mut longest = 0;
-    // 1,000 writes of 64 KiB: without a limit a log of more than 64 MiB.
+    // 1,000 writes of 64 KiB: a log of more than 64 MiB, if it were never started afresh.
     for id in 0..1000 {
         store
             .write(move |c| {
                 Box::pin(async move {
-                    let bytes = vec![0_u8; 64 * 1024];
+                    let bytes = id.to_string().repeat(64 * 1024).into_bytes();
                     c.exec_one(
                         "INSERT INTO sample (id, bytes) VALUES (?1, ?2) \
                          ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes",
-                        params![id % 10, &bytes],
+                        params![id % 10, &bytes[..64 * 1024]],
                     )
                     .await
                 })
             })
             .await
             .unwrap();
+        writes.fetch_add(1, Ordering::SeqCst);
         longest = longest.max(fs::metadata(&log).unwrap().len());
     }
     stop.store(true, Ordering::Relaxed);
-    for reader in readers {
-        reader.await.unwrap();
-    }
-    assert!(longest < 32 * 1024 * 1024, "the log grew to {longest} bytes");
+    readers.await.unwrap();
+    assert!(
+        longest < 32 * 1024 * 1024,
+        "the log grew to {longest} bytes"
+    );
 }
 
 #[tokio::test]
@@ -247,11 +273,84 @@ async fn closing_finishes_what_waits_and_leaves_no_log() {
 
 #[tokio::test]
 async fn two_stores_on_one_file_see_each_other() {
-    let store = TestStore::open(Engine::Sqlite, "two").await.unwrap().unwrap();
+    let store = TestStore::open(Engine::Sqlite, "two")
+        .await
+        .unwrap()
+        .unwrap();
     create_sample(&store).await;
     let other = Store::open(&store.config()).await.unwrap();
     super::add(&store, 1, "one").await.unwrap();
     super::add(&other, 2, "two").await.unwrap();
     assert_eq!(super::words(&store).await, ["one", "two"]);
     assert_eq!(super::words(&other).await, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_the_writes_that_meet_it_and_keeps_the_acknowledged() {
+    let (store, _place) = open(|_| ()).await;
+    super::add(&store, 1, "before").await.unwrap();
+    limit_pages(&store, "PRAGMA max_page_count = 100").await;
+    // All in one group: small ones that fit, and every tenth too large.
+    let release = occupy_writer(&store).await;
+    let writes: Vec<_> = (2..100)
+        .map(|id| {
+            let mut write = Box::pin(store.write(move |c| {
+                Box::pin(async move {
+                    let word = "x".repeat(if id % 10 == 0 { 10_000_000 } else { 10 });
+                    insert(c, id, &format!("{word}{id}")).await
+                })
+            }));
+            assert!((&mut write).now_or_never().is_none());
+            (id, write)
+        })
+        .collect();
+    drop(release);
+    let mut kept = 1;
+    for (id, write) in writes {
+        match write.await {
+            Ok(()) => kept += 1,
+            Err(error) => assert!(matches!(error, Error::Unavailable(_)), "{id}: {error}"),
+        }
+    }
+    assert_eq!(super::words(&store).await.len(), kept);
+    limit_pages(&store, "PRAGMA max_page_count = 1000000").await;
+    super::add(&store, 1000, "after").await.unwrap();
+    assert_eq!(store.check().await.unwrap(), []);
+}
+
+async fn limit_pages(store: &Store, pragma: &'static str) {
+    store
+        .write(move |c| Box::pin(async move { c.one::<i64>(pragma, &[]).await }))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_missing_file_is_not_made_when_nothing_may_change() {
+    let place = TestPlace::create(Engine::Sqlite, "load")
+        .await
+        .unwrap()
+        .unwrap();
+    let config = StoreConfig {
+        migrate: false,
+        ..place.config()
+    };
+    let error = Store::open(&config).await.unwrap_err();
+    assert!(
+        matches!(error, Error::TooOld { database: 0, .. }),
+        "{error}"
+    );
+    assert_eq!(fs::read_dir(place.data_dir()).unwrap().count(), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_database_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_store, place) = open(|_| ()).await;
+    for entry in fs::read_dir(place.data_dir()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
+    }
 }

@@ -4,6 +4,7 @@ mod backup;
 mod erasure;
 mod load;
 mod migrations;
+mod server;
 mod statements;
 mod tenancy;
 mod transactions;
@@ -37,9 +38,7 @@ async fn insert(c: &Conn, id: i64, word: &str) -> Result<()> {
 }
 
 async fn add(store: &Store, id: i64, word: &'static str) -> Result<()> {
-    store
-        .write(move |c| Box::pin(insert(c, id, word)))
-        .await
+    store.write(move |c| Box::pin(insert(c, id, word))).await
 }
 
 async fn words(store: &Store) -> Vec<String> {

@@ -1,9 +1,9 @@
 //! Every statement of every module, prepared on both engines.
 
+use crate::Result;
 use crate::conn::Inner;
 use crate::statements::STATEMENTS;
 use crate::testing::TestStore;
-use crate::Result;
 
 crate::on_both_engines! {
     every_statement_can_be_prepared,
@@ -49,7 +49,8 @@ async fn every_statement_can_be_prepared(store: TestStore) {
 
 async fn parameters_and_columns_have_types_that_values_have(store: TestStore) {
     let known = [
-        "", "int2", "int4", "int8", "float4", "float8", "bool", "text", "varchar", "name", "uuid", "bytea",
+        "", "int2", "int4", "int8", "float4", "float8", "bool", "text", "varchar", "name", "uuid",
+        "bytea",
     ];
     let mut wrong = Vec::new();
     for (name, sql) in all(&store) {
@@ -63,7 +64,10 @@ async fn parameters_and_columns_have_types_that_values_have(store: TestStore) {
             .find(|n| sql.contains(&format!("?{n}")))
             .unwrap_or(0);
         if parameters.len() != highest {
-            wrong.push(format!("{name}: {} of {highest} parameters", parameters.len()));
+            wrong.push(format!(
+                "{name}: {} of {highest} parameters",
+                parameters.len()
+            ));
         }
         let lock_at_end = sql
             .find("/*lock*/")

@@ -22,8 +22,7 @@ crate::on_both_engines! {
 
 const INSERT_ALL: &str = "INSERT INTO sample (id, number, ratio, flag, word, uid, bytes) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const SELECT_ALL: &str =
-    "SELECT number, ratio, flag, word, uid, bytes FROM sample WHERE id = ?1";
+const SELECT_ALL: &str = "SELECT number, ratio, flag, word, uid, bytes FROM sample WHERE id = ?1";
 
 #[derive(Debug, Clone, PartialEq)]
 struct Sample {
@@ -57,8 +56,11 @@ async fn insert_all(c: &Conn, id: i64, sample: &Sample) -> Result<u64> {
         uid,
         bytes,
     } = sample;
-    c.exec(INSERT_ALL, params![id, number, ratio, flag, word, uid, bytes])
-        .await
+    c.exec(
+        INSERT_ALL,
+        params![id, number, ratio, flag, word, uid, bytes],
+    )
+    .await
 }
 
 async fn round_trip(store: &TestStore, samples: Vec<Sample>) {
@@ -90,7 +92,13 @@ async fn every_type_comes_back_as_it_went_in(store: TestStore) {
         &store,
         vec![
             sample(0, 0.0, false, "", b""),
-            sample(i64::MIN, -1.5, true, "grüß Gott, 你好, 👩‍🚀, it's", &[0, 255, 39]),
+            sample(
+                i64::MIN,
+                -1.5,
+                true,
+                "grüß Gott, 你好, 👩‍🚀, it's",
+                &[0, 255, 39],
+            ),
             sample(i64::MAX, f64::MAX, true, "a\nb\tc\\d\"e", &[0; 1000]),
             // Looks like the other types.
             sample(1, 1.0, true, "12", b"12"),
@@ -110,9 +118,7 @@ async fn null_comes_back_as_none_and_is_no_value(store: TestStore) {
     };
     round_trip(&store, vec![nothing]).await;
     let error = store
-        .read(|c| {
-            Box::pin(async move { c.one::<i64>("SELECT number FROM sample", &[]).await })
-        })
+        .read(|c| Box::pin(async move { c.one::<i64>("SELECT number FROM sample", &[]).await }))
         .await
         .unwrap_err();
     assert!(
@@ -153,7 +159,10 @@ async fn rows_are_read_as_tuples_and_single_columns(store: TestStore) {
                 let count: i64 = c.one(super::COUNT, &[]).await?;
                 let words: Vec<String> = c.all(super::WORDS, &[]).await?;
                 let first: Option<(i64, String)> = c
-                    .find("SELECT id, word FROM sample ORDER BY id LIMIT ?1", params![1_i64])
+                    .find(
+                        "SELECT id, word FROM sample ORDER BY id LIMIT ?1",
+                        params![1_i64],
+                    )
                     .await?;
                 Ok::<_, Error>((count, words, first))
             })
@@ -186,7 +195,10 @@ async fn a_row_read_short_or_long_is_an_error(store: TestStore) {
     create_sample(&store).await;
     super::add(&store, 1, "one").await.unwrap();
     for (sql, expected) in [
-        ("SELECT id, word, number FROM sample", "2 columns were read of a row with 3"),
+        (
+            "SELECT id, word, number FROM sample",
+            "2 columns were read of a row with 3",
+        ),
         ("SELECT id FROM sample", "column 2 was read of a row with 1"),
     ] {
         let error = store
@@ -258,9 +270,7 @@ async fn exec_counts_rows_and_refuses_to_lose_them(store: TestStore) {
         .unwrap();
     assert_eq!(counts, (2, 0, Err(Error::NoRow)));
     let error = store
-        .write(|c| {
-            Box::pin(async move { c.exec("DELETE FROM sample RETURNING id", &[]).await })
-        })
+        .write(|c| Box::pin(async move { c.exec("DELETE FROM sample RETURNING id", &[]).await }))
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Internal(_)), "{error}");

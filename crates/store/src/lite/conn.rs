@@ -26,13 +26,14 @@ pub(crate) struct LiteConn {
 impl LiteConn {
     /// Opens the file for reading and writing, and creates it when there is none.
     pub(super) fn open_writer(path: &Path, busy_timeout: Duration) -> Result<Self> {
-        let connection = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE
-                | OpenFlags::SQLITE_OPEN_CREATE
-                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .map_err(|e| error::from_lite(&e, "open"))?;
+        // For its owner only; the log and the shared memory take that over. An empty file is an empty database.
+        match crate::sealed::private_file().create_new(true).open(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(Error::Unavailable(format!("{}: {error}", path.display())));
+            }
+            _ => (),
+        }
+        let connection = Self::connect(path)?;
         let conn = Self::with(connection, busy_timeout)?;
         conn.script(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
@@ -42,15 +43,18 @@ impl LiteConn {
 
     /// Opens the file, which must exist, for reading only.
     pub(super) fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Self> {
-        let connection = Connection::open_with_flags(
-            path,
-            // A read-only handle could not create the shared memory of the WAL when it comes first.
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .map_err(|e| error::from_lite(&e, "open"))?;
-        let conn = Self::with(connection, busy_timeout)?;
+        // Not opened as read-only, which could not create the shared memory of the log when it comes first.
+        let conn = Self::with(Self::connect(path)?, busy_timeout)?;
         conn.script("PRAGMA query_only = ON;")?;
         Ok(conn)
+    }
+
+    fn connect(path: &Path) -> Result<Connection> {
+        Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(|e| error::from_lite(&e, "open"))
     }
 
     fn with(connection: Connection, busy_timeout: Duration) -> Result<Self> {

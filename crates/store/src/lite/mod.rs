@@ -37,6 +37,12 @@ struct Queues {
 impl Lite {
     /// Opens the file, brings its schema up to date, and starts the threads. Blocks.
     pub(crate) fn open(path: &Path, config: &StoreConfig) -> Result<Self> {
+        if !config.migrate && !path.exists() {
+            return Err(Error::TooOld {
+                database: 0,
+                program: migrate::latest(),
+            });
+        }
         let writer = LiteConn::open_writer(path, config.busy_timeout)?;
         migrate::lite(&writer, config.migrate)?;
         let (writes, write_queue) = bounded(config.writer_queue.max(1));

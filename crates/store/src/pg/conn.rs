@@ -5,7 +5,7 @@ use super::rewrite::Rewriter;
 use crate::row::Row;
 use crate::{Error, FromRow, Result, Value};
 use deadpool_postgres::Object;
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,14 +97,10 @@ impl PgConn {
         params: &[Value<'_>],
     ) -> Result<Option<T>> {
         let mut rows = pin!(self.query(sql, params).await?);
-        let first = rows
-            .next()
-            .await
-            .transpose()
-            .map_err(|e| self.fail(&e, sql))?;
+        let mut first = None;
         // To the end, because an error may come after the first row.
-        while let Some(row) = rows.next().await {
-            row.map_err(|e| self.fail(&e, sql))?;
+        while let Some(row) = rows.try_next().await.map_err(|e| self.fail(&e, sql))? {
+            first.get_or_insert(row);
         }
         first.map(|row| decode(&row, sql)).transpose()
     }

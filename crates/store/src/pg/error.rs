@@ -23,10 +23,17 @@ pub(super) fn from_pg(error: &tokio_postgres::Error, sql: &str) -> Error {
 
 /// Translates an error met while connecting.
 pub(super) fn from_connect(error: &tokio_postgres::Error) -> Error {
-    match error.as_db_error() {
-        Some(error) => Error::Unavailable(error.message().to_owned()),
-        None => Error::Unavailable(with_causes(error)),
+    if let Some(error) = error.as_db_error() {
+        return Error::Unavailable(error.message().to_owned());
     }
+    let mut detail = with_causes(error);
+    if detail.contains("invalid peer certificate") {
+        detail.push_str(
+            " (install its authority in this system or name it with SSL_CERT_FILE; sslmode=prefer encrypts without \
+             checking)",
+        );
+    }
+    Error::Unavailable(detail)
 }
 
 fn from_server(error: &DbError, sql: &str) -> Error {
@@ -48,7 +55,11 @@ fn from_server(error: &DbError, sql: &str) -> Error {
     match code.code().get(..2) {
         // Lost connection, wrong password, no such database, out of resources, shutting down, system error.
         Some("08" | "28" | "3D" | "53" | "57" | "58") => Error::Unavailable(detail),
-        _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Error::Unavailable(detail),
+        _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION
+            || *code == SqlState::INSUFFICIENT_PRIVILEGE =>
+        {
+            Error::Unavailable(detail)
+        }
         _ if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED => {
             Error::Corrupt(detail)
         }

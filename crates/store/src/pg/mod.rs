@@ -20,6 +20,7 @@ use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::Arc;
 use tls::Certificate;
+use tokio::sync::RwLock;
 use tokio_postgres::config::SslMode;
 use tracing::Instrument;
 
@@ -27,6 +28,8 @@ use tracing::Instrument;
 #[derive(Clone)]
 pub(crate) struct Pg {
     pool: Pool,
+    /// Held shared by every operation; whoever closes waits for it alone.
+    gate: Arc<RwLock<()>>,
     rewriter: Arc<Rewriter>,
 }
 
@@ -91,6 +94,7 @@ impl Pg {
             .map_err(Error::internal)?;
         let pg = Self {
             pool,
+            gate: Arc::default(),
             rewriter: Arc::default(),
         };
         migrate::pg(&pg.connection().await?, config.migrate).await?;
@@ -116,6 +120,7 @@ impl Pg {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        let _open = self.gate.read().await;
         let conn = Conn(Inner::Pg(self.connection().await?));
         run(&conn, operation).await
     }
@@ -126,9 +131,11 @@ impl Pg {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        let open = Arc::clone(&self.gate).read_owned().await;
         let pg = self.connection().await?;
         // A task of its own, so that a caller who goes away interrupts nothing: as on SQLite.
         let task = async move {
+            let _open = open;
             pg.begin().await?;
             let conn = Conn(Inner::Pg(pg));
             let result = run(&conn, operation).await;
@@ -150,8 +157,9 @@ impl Pg {
             })
     }
 
-    /// Closes the pool: later operations are refused, running ones finish.
-    pub(crate) fn close(&self) {
+    /// Waits for what runs, and closes the pool. Later operations are refused.
+    pub(crate) async fn close(&self) {
+        let _alone = self.gate.write().await;
         self.pool.close();
     }
 }
