@@ -6,6 +6,7 @@ mod data;
 mod demo;
 #[cfg(test)]
 mod docs;
+mod janitor;
 mod logging;
 mod serve;
 

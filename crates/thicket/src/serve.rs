@@ -1,7 +1,7 @@
 //! The server's life: from opening the store to the last answer.
 
 use crate::config::{Config, ConfigError, Provider, StatusCodes, Switch};
-use crate::data;
+use crate::{data, janitor};
 use anyhow::Context as _;
 use api::{ApiConfig, App, ServeConfig};
 use assistant::{Answerer, Engine};
@@ -106,6 +106,13 @@ impl Server {
         assistant.stream_retention = config.stream_retention;
         assistant.shutdown_grace = config.shutdown_grace;
         let engine = Engine::start(self.store.clone(), self.env.clone(), assistant);
+        let stop = CancellationToken::new();
+        let janitor = tokio::spawn(janitor::run(
+            self.store.clone(),
+            self.env.clone(),
+            config.delete_grace,
+            stop.clone(),
+        ));
         let app = App::new(
             self.store.clone(),
             engine.clone(),
@@ -116,7 +123,6 @@ impl Server {
         let pages = web::router(&web::Config {
             static_dir: config.static_dir.clone(),
         });
-        let stop = CancellationToken::new();
         let limits = ServeConfig {
             grace: LAST_WORDS,
             ..ServeConfig::default()
@@ -142,6 +148,9 @@ impl Server {
         engine.shut_down().await;
         stop.cancel();
         serving.await.context("the HTTP server failed")?;
+        janitor
+            .await
+            .context("the erasing of deleted conversations failed")?;
         self.store.close().await;
         tracing::info!("stopped");
         Ok(())

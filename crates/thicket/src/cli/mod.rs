@@ -66,6 +66,8 @@ enum Command {
     Restore(Archive),
     /// Verify the database and what is in it
     Check(Output),
+    /// Print the OpenAPI 3.1 document of the HTTP API
+    Openapi(Output),
 }
 
 /// The commands that run a server, and so understand the server's settings.
@@ -140,6 +142,7 @@ fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
             Command::Backup(archive) => maintenance::backup(&context, archive).await,
             Command::Restore(archive) => maintenance::restore(&context, archive).await,
             Command::Check(output) => maintenance::check(&context, output).await,
+            Command::Openapi(output) => Ok(output.document(&api::openapi())?),
         }
     })
 }

@@ -62,6 +62,18 @@ impl Output {
         print(&aligned(facts))
     }
 
+    /// Prints a JSON document: for people over many lines.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn document(self, document: &impl Serialize) -> io::Result<()> {
+        if self.json {
+            print(&serde_json::to_string(document)?)
+        } else {
+            print(&serde_json::to_string_pretty(document)?)
+        }
+    }
+
     /// Prints a list: rows of equally named facts.
     ///
     /// # Errors

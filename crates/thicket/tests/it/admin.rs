@@ -292,6 +292,22 @@ fn nothing_is_made_up_where_there_is_no_database() {
 }
 
 #[test]
+fn the_openapi_document_is_printed() {
+    let place = Place::new();
+    let document = place.json("openapi");
+    assert_eq!(document["openapi"], "3.1.0");
+    let path = "/api/environments/{project_id}/conversations";
+    let paths = document["paths"].as_object().unwrap();
+    assert!(
+        paths.keys().any(|key| key.trim_end_matches('/') == path),
+        "{:?}",
+        paths.keys()
+    );
+    let people: Value = serde_json::from_str(&place.run("openapi").ok()).unwrap();
+    assert_eq!(people, document);
+}
+
+#[test]
 fn every_command_explains_itself() {
     let place = Place::new();
     for line in [
@@ -314,6 +330,9 @@ fn every_command_explains_itself() {
         "backup",
         "restore",
         "check",
+        "openapi",
+        "serve",
+        "demo",
     ] {
         let help = place.run(&format!("{line} --help")).ok();
         assert!(help.contains("Usage: thicket"), "{line}: {help}");

@@ -311,3 +311,26 @@ fn a_stop_lets_a_running_answer_finish() {
     assert!(seen.contains("\"sources\":[{"), "{seen}");
     assert_eq!(server.wait().code, Some(0));
 }
+
+#[test]
+fn a_deleted_conversation_is_erased_after_its_grace() {
+    let (place, bearer, _) = with_key();
+    let headers = [("Authorization", bearer.as_str())];
+    let path = format!("{CONVERSATIONS}/018f3c5a-7b1e-7c3d-9a52-3f6f2b8d4e10");
+    let server = Server::start(&place);
+    server.post(CONVERSATIONS, &headers, QUESTION);
+    assert_eq!(server.delete(&path, &headers).status, 204);
+    let repeated = server.post(CONVERSATIONS, &headers, QUESTION);
+    assert_eq!(
+        repeated.status, 404,
+        "a deleted conversation is not revived: {repeated:?}"
+    );
+    server.stop();
+
+    let erasing = place.command(["serve", "--listen", "127.0.0.1:0", "--delete-grace", "0s"]);
+    let server = Server::of(erasing);
+    until("the id is as good as new", || {
+        (server.post(CONVERSATIONS, &headers, QUESTION).status == 201).then_some(())
+    });
+    assert_eq!(place.json("check")["ok"], true);
+}

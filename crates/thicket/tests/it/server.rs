@@ -113,6 +113,10 @@ impl Server {
         self.send("POST", path, headers, Some(body))
     }
 
+    pub(crate) fn delete(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send("DELETE", path, headers, None)
+    }
+
     /// Sends a request and reads the answer to its end.
     fn send(
         &self,

@@ -1,0 +1,50 @@
+//! Erases, in the background, what was deleted long enough ago.
+
+use model::{Env, Timestamp};
+use std::time::Duration;
+use store::{Store, erasure};
+use tokio_util::sync::CancellationToken;
+
+/// Between two rounds. Nobody waits for the end of a grace that is counted in days.
+const ROUND: Duration = Duration::from_secs(600);
+
+/// Conversations erased in one transaction, so that others need not wait long for the writer.
+const AT_ONCE: usize = 16;
+
+/// Works until it is told to stop; its first round is at once.
+pub(crate) async fn run(store: Store, env: Env, grace: Duration, stop: CancellationToken) {
+    let mut rounds = tokio::time::interval(ROUND);
+    loop {
+        tokio::select! {
+            _ = rounds.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        match erase(&store, &env, grace, &stop).await {
+            Ok(0) => {}
+            Ok(conversations) => tracing::info!(conversations, "erased deleted conversations"),
+            Err(error) => tracing::warn!(%error, "deleted conversations could not be erased"),
+        }
+    }
+}
+
+async fn erase(
+    store: &Store,
+    env: &Env,
+    grace: Duration,
+    stop: &CancellationToken,
+) -> store::Result<usize> {
+    let grace = i64::try_from(grace.as_micros()).unwrap_or(i64::MAX);
+    let before = Timestamp::from_micros(env.now().as_micros().saturating_sub(grace));
+    let mut total = 0;
+    while !stop.is_cancelled() {
+        let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+        let erased = store
+            .write(move |c| Box::pin(erasure::erase_deleted(c, before, limit)))
+            .await?;
+        total += erased;
+        if erased < AT_ONCE {
+            break;
+        }
+    }
+    Ok(total)
+}
