@@ -52,6 +52,12 @@ impl Access {
         }
     }
 
+    /// The scope that a key needs.
+    #[cfg(test)]
+    pub(crate) const fn scope(&self) -> Option<Scope> {
+        self.scope
+    }
+
     /// What it takes to look at the same thing, with a JSON answer.
     pub(crate) const fn to_look(self) -> Self {
         match self.scope {

@@ -19,7 +19,10 @@ const BUSY_RETRY: Duration = Duration::from_secs(1);
 
 /// A failed request: status, body and headers for the client, and perhaps a cause for the log.
 #[derive(Clone)]
-pub struct ApiError {
+pub struct ApiError(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
     status: StatusCode,
     body: ErrorBody,
     headers: HeaderMap,
@@ -70,17 +73,17 @@ impl ApiError {
     /// The table's answer for a code, with an exacter sentence.
     pub fn with_detail(code: Code, detail: impl Into<String>) -> Self {
         let entry = code.entry();
-        Self {
-            status: StatusCode::from_u16(entry.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            body: ErrorBody::Envelope(Envelope {
-                code,
-                detail: detail.into(),
-                attr: None,
-                extra: Vec::new(),
-            }),
-            headers: HeaderMap::new(),
-            internal: None,
-        }
+        let status = StatusCode::from_u16(entry.status);
+        let envelope = Envelope {
+            code,
+            detail: detail.into(),
+            attr: None,
+            extra: Vec::new(),
+        };
+        Self::of(
+            status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            ErrorBody::Envelope(envelope),
+        )
     }
 
     /// `{"error": <text>}` without an envelope, where clients expect that.
@@ -90,22 +93,21 @@ impl ApiError {
 
     /// Any JSON body without an envelope, where clients expect that.
     pub fn json(status: StatusCode, body: Value) -> Self {
-        Self {
-            status,
-            body: ErrorBody::HandMade(body),
-            headers: HeaderMap::new(),
-            internal: None,
-        }
+        Self::of(status, ErrorBody::HandMade(body))
     }
 
     /// No body at all.
     pub fn empty(status: StatusCode) -> Self {
-        Self {
+        Self::of(status, ErrorBody::Empty)
+    }
+
+    fn of(status: StatusCode, body: ErrorBody) -> Self {
+        Self(Box::new(Inner {
             status,
-            body: ErrorBody::Empty,
+            body,
             headers: HeaderMap::new(),
             internal: None,
-        }
+        }))
     }
 
     /// 404 `Not found.`
@@ -151,7 +153,7 @@ impl ApiError {
     /// Names the field that the envelope is about.
     #[must_use]
     pub fn attr(mut self, attr: impl Into<String>) -> Self {
-        if let ErrorBody::Envelope(envelope) = &mut self.body {
+        if let ErrorBody::Envelope(envelope) = &mut self.0.body {
             envelope.attr = Some(attr.into());
         }
         self
@@ -160,7 +162,7 @@ impl ApiError {
     /// Adds a member to the envelope.
     #[must_use]
     pub fn extra(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        if let ErrorBody::Envelope(envelope) = &mut self.body {
+        if let ErrorBody::Envelope(envelope) = &mut self.0.body {
             envelope.extra.push((name, value.into()));
         }
         self
@@ -169,7 +171,7 @@ impl ApiError {
     /// Sets a header of the answer.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.0.headers.insert(name, value);
         self
     }
 
@@ -182,18 +184,18 @@ impl ApiError {
     /// Adds a cause for the log.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
-        self.internal = Some(cause.to_string().into());
+        self.0.internal = Some(cause.to_string().into());
         self
     }
 
     /// The status that will be answered.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The code of the envelope; `None` for a hand-made body.
     pub fn code(&self) -> Option<Code> {
-        match &self.body {
+        match &self.0.body {
             ErrorBody::Envelope(envelope) => Some(envelope.code),
             ErrorBody::HandMade(_) | ErrorBody::Empty => None,
         }
@@ -201,7 +203,7 @@ impl ApiError {
 
     /// The body as it goes out.
     fn bytes(&self) -> Vec<u8> {
-        let rendered = match &self.body {
+        let rendered = match &self.0.body {
             ErrorBody::Envelope(envelope) => serde_json::to_vec(envelope),
             ErrorBody::HandMade(value) => serde_json::to_vec(value),
             ErrorBody::Empty => Ok(Vec::new()),
@@ -215,9 +217,9 @@ impl ApiError {
 impl fmt::Debug for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiError")
-            .field("status", &self.status.as_u16())
+            .field("status", &self.0.status.as_u16())
             .field("body", &String::from_utf8_lossy(&self.bytes()))
-            .field("internal", &self.internal)
+            .field("internal", &self.0.internal)
             .finish()
     }
 }
@@ -225,20 +227,26 @@ impl fmt::Debug for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let bytes = self.bytes();
-        let is_json = !matches!(self.body, ErrorBody::Empty);
+        let Inner {
+            status,
+            body,
+            headers,
+            internal,
+        } = *self.0;
+        let is_json = !matches!(body, ErrorBody::Empty);
         let mut response = Response::new(Body::from(bytes));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
         let headers = response.headers_mut();
         if is_json {
             let json = HeaderValue::from_static("application/json");
             headers.insert(header::CONTENT_TYPE, json);
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if let Some(cause) = self.internal {
+        if let Some(cause) = internal {
             response.extensions_mut().insert(InternalDetail(cause));
         }
         response

@@ -44,7 +44,6 @@ struct PersonalApiKey {
     get,
     path = "/api/personal_api_keys/@current/",
     operation_id = "personal_api_keys_retrieve",
-    tag = "personal_api_keys",
     responses((status = 200, description = "The key.", body = PersonalApiKey), CommonErrors),
     security(("PersonalAPIKeyAuth" = []))
 )]

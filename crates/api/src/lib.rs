@@ -64,3 +64,6 @@ pub fn router(app: &App, pages: Router) -> Router {
         .fallback_service(inner)
         .layer(from_fn_with_state(app.clone(), edge::handle))
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ use utoipa::{IntoResponses, PartialSchema as _, ToSchema};
 /// `security(("PersonalAPIKeyAuth" = ["conversation:read"]))` at an operation.
 const SECURITY_SCHEME: &str = "PersonalAPIKeyAuth";
 
-/// The error envelope (conventions.md 4).
+/// What a client is told when a request fails.
 #[derive(ToSchema)]
 #[schema(as = Error)]
 #[expect(dead_code, reason = "describes what ApiError renders")]
@@ -54,12 +54,27 @@ const COMMON: &[(&str, &str, &str)] = &[
     (
         "403",
         "Forbidden",
-        "The key lacks the scope that `detail` names, or the caller is no member.",
+        "The key lacks the scope that `detail` names, or the caller may not do this.",
     ),
     (
         "404",
         "NotFound",
         "There is no such thing, or not for this caller.",
+    ),
+    (
+        "406",
+        "NotAcceptable",
+        "`Accept` excludes every form the answer could have.",
+    ),
+    (
+        "413",
+        "RequestTooLarge",
+        "The body is longer than this server accepts.",
+    ),
+    (
+        "415",
+        "UnsupportedMediaType",
+        "The body is neither JSON nor a form.",
     ),
     (
         "429",
@@ -110,8 +125,10 @@ pub fn openapi() -> OpenApi {
         components = components.response(*name, response);
     }
     let mut paths = Paths::new();
-    for documented in routes().documented {
+    for mut documented in routes().documented {
         components = components.schemas_from_iter(documented.schemas);
+        let tags = &mut documented.operation.tags;
+        tags.get_or_insert_with(|| vec![family(&documented.path).to_owned()]);
         paths.add_path_operation(
             documented.path,
             vec![documented.method],
@@ -130,6 +147,19 @@ pub fn openapi() -> OpenApi {
         .paths(paths)
         .components(Some(components.build()))
         .build()
+}
+
+/// What an operation is listed under: the thing that its path is about, below the project or organisation.
+fn family(path: &str) -> &str {
+    let mut segments = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .skip(1);
+    let first = segments.next().unwrap_or("api");
+    match segments.nth(1) {
+        Some(second) if !second.starts_with('{') => second,
+        _ => first,
+    }
 }
 
 /// The document's texts, made once.

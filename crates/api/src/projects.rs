@@ -28,7 +28,6 @@ const NAME_MAX: usize = 200;
     get,
     path = "/api/projects/{project_id}/",
     operation_id = "projects_retrieve",
-    tag = "projects",
     params(("project_id" = String, Path, description = "Number of the project, or `@current`.")),
     responses((status = 200, description = "The project.", body = ProjectDetail), CommonErrors),
     security(("PersonalAPIKeyAuth" = ["project:read"]))
@@ -44,7 +43,6 @@ async fn retrieve(call: Call) -> Result<Response, ApiError> {
     patch,
     path = "/api/projects/{project_id}/",
     operation_id = "projects_partial_update",
-    tag = "projects",
     params(("project_id" = String, Path, description = "Number of the project, or `@current`.")),
     request_body = PatchedProject,
     responses((status = 200, description = "The project as it is now.", body = ProjectDetail), CommonErrors),

@@ -80,7 +80,6 @@ struct RoleList {
     get,
     path = "/api/organizations/{organization_id}/roles/",
     operation_id = "roles_list",
-    tag = "roles",
     params(
         ("organization_id" = String, Path, description = "UUID of the organisation, or `@current`."),
         ("limit" = Option<i64>, Query, description = "At most so many; 100 if left out."),
@@ -120,7 +119,6 @@ async fn list(call: Call) -> Result<Response, ApiError> {
     post,
     path = "/api/organizations/{organization_id}/roles/",
     operation_id = "roles_create",
-    tag = "roles",
     params(("organization_id" = String, Path, description = "UUID of the organisation, or `@current`.")),
     request_body = NewRole,
     responses((status = 201, description = "The role.", body = RoleView), CommonErrors),

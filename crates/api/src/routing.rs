@@ -271,7 +271,8 @@ fn metadata<'a>(template: &str, methods: impl Iterator<Item = &'a Method>) -> Re
 
 /// Answers what no route matches.
 pub(crate) async fn fallback(request: Request) -> Response {
-    let is_api = request.uri().path().starts_with("/api/");
+    let path = request.uri().path();
+    let is_api = path == "/api" || path.starts_with("/api/");
     if is_api && request.method() == Method::OPTIONS {
         return metadata("endpoint", std::iter::empty());
     }

@@ -72,7 +72,6 @@ struct MyProject {
     get,
     path = "/api/users/@me/",
     operation_id = "users_retrieve",
-    tag = "users",
     responses((status = 200, description = "The caller.", body = Me), CommonErrors),
     security(("PersonalAPIKeyAuth" = []))
 )]

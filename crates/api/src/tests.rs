@@ -1,0 +1,9 @@
+//! The HTTP side as a client sees it, without sockets: requests go straight into the router.
+
+mod access;
+mod auth;
+mod edge;
+mod endpoints;
+mod routing;
+mod support;
+mod throttles;
