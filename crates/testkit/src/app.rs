@@ -87,7 +87,7 @@ impl Setup {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(api::serve(listener, router, self.serve, shutdown.clone()));
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = crate::client::http_client();
         TestApp {
             base,
             http,

@@ -302,7 +302,8 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    fn of(response: Response) -> Self {
+    /// Reads a response that has begun.
+    pub fn of(response: Response) -> Self {
         Self {
             status: response.status(),
             headers: response.headers().clone(),
@@ -370,4 +371,11 @@ impl EventStream {
 /// A random UUID.
 pub fn new_uuid() -> Uuid {
     model::Env::system().uuid()
+}
+
+/// A client for loopback, whatever proxy the machine has.
+pub fn http_client() -> reqwest::Client {
+    // A second installation, by another test of the process, changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }

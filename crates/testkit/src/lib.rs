@@ -24,7 +24,7 @@ mod client;
 mod clock;
 
 pub use app::{Setup, Tenant, TestApp};
-pub use client::{Api, Chat, Event, EventStream, PATIENCE, Reply, new_uuid};
+pub use client::{Api, Chat, Event, EventStream, PATIENCE, Reply, http_client, new_uuid};
 pub use clock::ShiftedClock;
 pub use store::Engine;
 pub use stubmodel as stub_model;

@@ -3,6 +3,7 @@
 mod admin;
 mod articles;
 mod backup;
+mod crash;
 mod demo;
 mod harness;
 mod serve;
