@@ -133,16 +133,7 @@ pub(crate) async fn commit_step(
             next: None,
         }));
     };
-    let next = end_turn(
-        c,
-        inner,
-        &mut conversation,
-        key,
-        status,
-        !step.approvals.is_empty(),
-        now,
-    )
-    .await?;
+    let next = end_turn(c, inner, &mut conversation, key, status, now).await?;
     let end = Some(End {
         last_seq,
         continued: next.is_some(),
@@ -154,22 +145,27 @@ pub(crate) async fn commit_step(
     }))
 }
 
-/// Ends a turn of the locked conversation and begins the oldest queued message's turn, if there is one. A turn
-/// that ends with a proposal empties the queue instead (spec "Queue"). Saves the conversation.
+/// Ends a turn of the locked conversation and begins the oldest queued message's turn, if there is one. While a
+/// proposal waits for its decision the queue is emptied instead (spec "Queue"): a queued text would reject it.
+/// Saves the conversation.
 pub(crate) async fn end_turn(
     c: &Conn,
     inner: &Arc<Inner>,
     conversation: &mut Conversation,
     key: TurnKey,
     status: TurnStatus,
-    awaits_approval: bool,
     now: Timestamp,
 ) -> Result<Option<(Begun, Ticket)>, store::Error> {
+    let (project, id) = (conversation.project_id, conversation.id);
     conversation.updated_at = now;
-    if awaits_approval {
-        clear_queue(c, conversation).await?;
+    let mut waiting = queue::list(c, project, id).await?;
+    if !waiting.is_empty() {
+        let proposals = approvals::list(c, project, id).await?;
+        if proposals.iter().any(approvals::Approval::is_pending) {
+            clear_queue(c, conversation).await?;
+            waiting.clear();
+        }
     }
-    let waiting = queue::list(c, conversation.project_id, conversation.id).await?;
     let Some(item) = waiting.into_iter().next() else {
         turns::finish(c, key, status, false, now).await?;
         conversation.status = Status::Idle;
@@ -177,7 +173,7 @@ pub(crate) async fn end_turn(
         return Ok(None);
     };
     turns::finish(c, key, status, true, now).await?;
-    queue::delete(c, conversation.project_id, conversation.id, item.id).await?;
+    queue::delete(c, project, id, item.id).await?;
     let previous = turns::find(c, key)
         .await?
         .map(|turn| turn.options)

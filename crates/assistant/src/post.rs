@@ -377,7 +377,7 @@ async fn start(
         TurnStatus::Interrupted
     };
     let begun = close_at_once(c, inner, &mut conversation, begun, end).await?;
-    let next = end_turn(c, inner, &mut conversation, begun.turn.key, end, false, now).await?;
+    let next = end_turn(c, inner, &mut conversation, begun.turn.key, end, now).await?;
     Ok(Outcome::Ended(begun, next))
 }
 
