@@ -104,7 +104,7 @@ enum Outcome {
     /// A turn that runs now.
     Runs(Launch),
     /// A turn that began and ended in the transaction, and the queued one that followed it.
-    Ended(Begun, Option<Launch>),
+    Ended(Box<(Begun, Option<Launch>)>),
     /// Another request made the conversation in the meantime.
     Raced,
 }
@@ -191,7 +191,8 @@ impl Engine {
                     self.launch(launch);
                     Posted::Began(place)
                 }
-                Outcome::Ended(begun, next) => {
+                Outcome::Ended(ended) => {
+                    let (begun, next) = *ended;
                     let place = beginning_of(begun.turn.key);
                     if let Some(next) = next {
                         self.launch(next);
@@ -378,7 +379,7 @@ async fn start(
     };
     let begun = close_at_once(c, inner, &mut conversation, begun, end).await?;
     let next = end_turn(c, inner, &mut conversation, begun.turn.key, end, now).await?;
-    Ok(Outcome::Ended(begun, next))
+    Ok(Outcome::Ended(Box::new((begun, next))))
 }
 
 /// Adds what is to be said to a turn that ends in the transaction it began in.
