@@ -7,7 +7,7 @@ use model::secrets::Digest;
 use model::{KeyId, ProjectId, UserId};
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::keys::FoundKey;
 use store::projects::ProjectForUser;
@@ -27,39 +27,54 @@ pub(crate) struct Caches {
 }
 
 /// Values that may be half a second old.
-pub(crate) struct Cache<K, V>(Mutex<HashMap<K, (Instant, Arc<V>)>>);
+pub(crate) struct Cache<K, V>(Mutex<Entries<K, V>>);
+
+struct Entries<K, V> {
+    values: HashMap<K, (Instant, Arc<V>)>,
+    /// When old values were last searched for; done at most once in a value's life.
+    pruned_at: Instant,
+}
 
 impl<K, V> Default for Cache<K, V> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Mutex::new(Entries {
+            values: HashMap::new(),
+            pruned_at: Instant::now(),
+        }))
     }
 }
 
 impl<K: Eq + Hash, V> Cache<K, V> {
     /// The value, if it is fresh enough.
     pub(crate) fn find(&self, key: &K) -> Option<Arc<V>> {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, value) = entries.get(key)?;
+        let entries = self.lock();
+        let (since, value) = entries.values.get(key)?;
         (since.elapsed() < TIME_TO_LIVE).then(|| Arc::clone(value))
     }
 
     /// Keeps a value that was read from the store at `read_at` or later.
     pub(crate) fn keep(&self, key: K, read_at: Instant, value: V) -> Arc<V> {
         let value = Arc::new(value);
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= CAPACITY {
-            entries.retain(|_, (since, _)| since.elapsed() < TIME_TO_LIVE);
+        let mut entries = self.lock();
+        if entries.pruned_at.elapsed() >= TIME_TO_LIVE {
+            entries.pruned_at = Instant::now();
+            entries
+                .values
+                .retain(|_, (since, _)| since.elapsed() < TIME_TO_LIVE);
         }
-        if entries.len() < CAPACITY {
-            entries.insert(key, (read_at, Arc::clone(&value)));
+        if entries.values.len() < CAPACITY {
+            entries.values.insert(key, (read_at, Arc::clone(&value)));
         }
         value
     }
 
-    /// Forgets a value that this process has changed.
+    /// Forgets values that this process has changed.
     pub(crate) fn forget(&self, is_stale: impl Fn(&K) -> bool) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|key, _| !is_stale(key));
+        self.lock().values.retain(|key, _| !is_stale(key));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries<K, V>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

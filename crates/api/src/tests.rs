@@ -2,8 +2,10 @@
 
 mod access;
 mod auth;
+mod document;
 mod edge;
 mod endpoints;
+mod log;
 mod routing;
 mod support;
 mod throttles;
