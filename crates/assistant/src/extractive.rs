@@ -10,7 +10,7 @@ mod tests;
 pub use context::query;
 
 use crate::knowledge::Passage;
-use excerpt::excerpt;
+use excerpt::{Interest, excerpt};
 use model::messages::Source;
 use model::text::{Query, Token, tokens};
 use quotation::{escaped, link_target, quotation};
@@ -23,7 +23,7 @@ const ANSWERS: f64 = 0.16;
 /// From this score on the answer is given without reserve.
 const SURE: f64 = 0.26;
 /// Further passages are quoted if they are almost as good as the best: at least this part of its score.
-const ALMOST_AS_GOOD: f64 = 0.8;
+const ALMOST_AS_GOOD: f64 = 0.92;
 /// Most passages in one answer.
 const QUOTES_MAX: usize = 3;
 /// Most titles in a list of what can be asked about.
@@ -58,24 +58,24 @@ pub fn answer(question: &str, previous: Option<&str>, passages: &[Passage]) -> E
     } else {
         "I am not sure that this answers the question, but it is the closest I found in the knowledge of this project:"
     });
-    let mut last_article = None;
-    for passage in &quoted {
-        if last_article != Some(passage.article_id) {
+    let interest = Interest::new(&query, passages);
+    let mut sources: Vec<Source> = Vec::new();
+    let mut cited = None;
+    for passage in quoted {
+        let source = passage.to_source();
+        if cited.as_ref() != Some(&source) {
             text.push_str("\n\n");
             text.push_str(&citation(passage));
-            last_article = Some(passage.article_id);
         }
         text.push_str("\n\n");
-        text.push_str(&quotation(excerpt(&query, &passage.text)));
+        text.push_str(&quotation(excerpt(&interest.under(passage), &passage.text)));
+        if !sources.contains(&source) {
+            sources.push(source.clone());
+        }
+        cited = Some(source);
     }
     text.push_str("\n\n");
     text.push_str(NO_MODEL);
-    let mut sources: Vec<Source> = Vec::new();
-    for source in quoted.iter().map(|passage| passage.to_source()) {
-        if !sources.contains(&source) {
-            sources.push(source);
-        }
-    }
     ExtractiveAnswer { text, sources }
 }
 
@@ -164,7 +164,12 @@ fn nothing_found(question: &str) -> String {
 /// What the question is about, in its own words: from its first word with a meaning to its last.
 fn subject(question: &str) -> Option<String> {
     let line = question.split_whitespace().collect::<Vec<_>>().join(" ");
-    let strong = |token: &Token| Query::new(&line[token.range.clone()]).terms.iter().any(|term| term.weight >= 1.0);
+    let strong = |token: &Token| {
+        Query::new(&line[token.range.clone()])
+            .terms
+            .iter()
+            .any(|term| term.weight >= 1.0)
+    };
     let words: Vec<Token> = tokens(&line).filter(strong).collect();
     let subject = &line[words.first()?.range.start..words.last()?.range.end];
     if subject.chars().count() <= SUBJECT_MAX {

@@ -1,27 +1,74 @@
 //! The sentences of a passage that matter for a question.
 
-use model::text::{Query, Unit, correction, terms, units, word_count};
+use crate::knowledge::Passage;
+use model::text::{Query, QueryTerm, Unit, correction, terms, units, word_count};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A passage of so many words is quoted whole.
-const WHOLE: usize = 60;
+const WHOLE: usize = 70;
 /// Otherwise an excerpt has at most so many words, if its first sentence is not longer.
-const LONGEST: usize = 75;
+const LONGEST: usize = 80;
+/// An excerpt with fewer words goes on to the end of its paragraph, if there is more.
+const SHORT: usize = 40;
+/// With fewer than this it goes on into the next paragraph too.
+const TINY: usize = 16;
 /// What a word must bring to be worth quoting.
-const PRICE_OF_A_WORD: f64 = 0.008;
+const PRICE_OF_A_WORD: f64 = 0.006;
+/// How much a term still tells that stands in the title or a heading.
+const SAID_ABOVE: f64 = 0.4;
 /// The first sentence of a passage often says what the rest is about.
 const OPENING_BONUS: f64 = 0.15;
+
+/// The terms of a question, each with how much it tells one sentence of an answer from another.
+pub(super) struct Interest(Vec<(String, f64)>);
+
+impl Interest {
+    /// A term that is in all the passages that were found tells less than one in few of them.
+    pub(super) fn new(query: &Query, passages: &[Passage]) -> Self {
+        let found: Vec<Vec<String>> = passages
+            .iter()
+            .map(|passage| terms(&passage.text))
+            .collect();
+        let weigh = |term: &QueryTerm| {
+            let containing = found
+                .iter()
+                .filter(|terms| terms.contains(&term.term))
+                .count();
+            let share = count_as_f64(passages.len() + 1) / count_as_f64(containing + 1);
+            (term.term.clone(), term.weight * (1.0 + share.ln()))
+        };
+        Self(query.terms.iter().map(weigh).collect())
+    }
+
+    /// What the title and headings say already need not be said by the sentence.
+    pub(super) fn under(&self, passage: &Passage) -> Self {
+        let above = terms(&format!(
+            "{} {}",
+            passage.title,
+            passage.heading.as_deref().unwrap_or_default()
+        ));
+        let weigh = |(term, weight): &(String, f64)| {
+            let factor = if above.contains(term) {
+                SAID_ABOVE
+            } else {
+                1.0
+            };
+            (term.clone(), weight * factor)
+        };
+        Self(self.0.iter().map(weigh).collect())
+    }
+}
 
 /// The consecutive sentences that say most about the question.
 ///
 /// A list keeps the sentence that introduces it, and a sentence that announces a list or code keeps what follows.
-pub(super) fn excerpt<'t>(query: &Query, text: &'t str) -> &'t str {
+pub(super) fn excerpt<'t>(interest: &Interest, text: &'t str) -> &'t str {
     let units = units(text);
     if word_count(text) <= WHOLE || units.len() < 2 {
         return text;
     }
-    let weights = weights(query, text, &units);
+    let weights = weights(interest, text, &units);
     let counts: Vec<usize> = units
         .iter()
         .map(|unit| word_count(&text[unit.range.clone()]))
@@ -39,18 +86,18 @@ pub(super) fn excerpt<'t>(query: &Query, text: &'t str) -> &'t str {
 
 /// For every unit the terms of the question in it, by number, each with its weight: a term that is everywhere in the
 /// passage says little about where the answer is.
-fn weights(query: &Query, text: &str, units: &[Unit]) -> Vec<BTreeMap<usize, f64>> {
+fn weights(interest: &Interest, text: &str, units: &[Unit]) -> Vec<BTreeMap<usize, f64>> {
     let of_unit: Vec<Vec<String>> = units
         .iter()
         .map(|unit| terms(&text[unit.range.clone()]))
         .collect();
     let all: Vec<&str> = of_unit.iter().flatten().map(String::as_str).collect();
     let mut found = vec![BTreeMap::new(); units.len()];
-    for (number, term) in query.terms.iter().enumerate() {
-        let meant = if all.contains(&term.term.as_str()) {
-            term.term.as_str()
+    for (number, (term, weight)) in interest.0.iter().enumerate() {
+        let meant = if all.contains(&term.as_str()) {
+            term.as_str()
         } else {
-            match correction(&term.term, all.iter().copied()) {
+            match correction(term, all.iter().copied()) {
                 Some((word, _)) => word,
                 None => continue,
             }
@@ -62,10 +109,10 @@ fn weights(query: &Query, text: &str, units: &[Unit]) -> Vec<BTreeMap<usize, f64
                     .is_some_and(|terms| terms.iter().any(|t| t == meant))
             })
             .collect();
-        let rarity = 1.0 / f64::from(u32::try_from(containing.len()).unwrap_or(u32::MAX)).sqrt();
+        let rarity = 1.0 / count_as_f64(containing.len()).sqrt();
         for unit in containing {
             if let Some(terms) = found.get_mut(unit) {
-                terms.insert(number, term.weight * rarity);
+                terms.insert(number, weight * rarity);
             }
         }
     }
@@ -90,7 +137,7 @@ fn best_window(weights: &[BTreeMap<usize, f64>], counts: &[usize]) -> Range<usiz
                 *sum = sum.max(*weight) + weight.min(*sum) * 0.5;
             }
             let opening = if start == 0 { OPENING_BONUS } else { 0.0 };
-            let price = PRICE_OF_A_WORD * f64::from(u32::try_from(words).unwrap_or(u32::MAX));
+            let price = PRICE_OF_A_WORD * count_as_f64(words);
             let worth = covered.values().sum::<f64>() + opening - price;
             if worth > best_worth {
                 best_worth = worth;
@@ -101,42 +148,70 @@ fn best_window(weights: &[BTreeMap<usize, f64>], counts: &[usize]) -> Range<usiz
     best
 }
 
-/// The window with what belongs to it, as far as there is room.
+/// The window with what belongs to it, as far as there is room: the steps of a numbered list, a list or code and the
+/// sentence that announces it, and the rest of a paragraph.
 fn completed(text: &str, units: &[Unit], counts: &[usize], window: Range<usize>) -> Range<usize> {
     let unit_text = |at: usize| units.get(at).map_or("", |unit| &text[unit.range.clone()]);
+    let announces = |at: usize| unit_text(at).ends_with(':');
     let is_part = |at: usize| {
         units
             .get(at)
             .is_some_and(|unit| unit.code || is_list_entry(unit_text(at)))
     };
-    let words = |range: Range<usize>| counts.get(range).unwrap_or_default().iter().sum::<usize>();
+    let has_room = |range: Range<usize>| {
+        counts.get(range).unwrap_or_default().iter().sum::<usize>() <= 2 * LONGEST
+    };
 
-    let mut start = window.start;
-    // Back to the sentence that introduces the list or code.
-    let mut first = start;
-    while first > 0 && is_part(first) && !unit_text(first - 1).ends_with(':') {
+    let mut first = window.start;
+    while first > 0 && is_part(first) && is_part(first - 1) {
         first -= 1;
     }
-    if first > 0 && is_part(first) {
+    let announced = first > 0 && is_part(first) && announces(first - 1);
+    if announced {
         first -= 1;
     }
-    if first < start && is_part(start) && words(first..window.end) <= 2 * LONGEST {
-        start = first;
-    }
+    let is_whole = announced || is_step(unit_text(window.start));
+    let start = if is_whole && is_part(window.start) && has_room(first..window.end) {
+        first
+    } else {
+        window.start
+    };
+
     let mut end = window.end;
-    if unit_text(end - 1).ends_with(':') || is_part(end - 1) {
-        while is_part(end) && words(start..end + 1) <= 2 * LONGEST {
+    if is_whole || announces(end - 1) {
+        while is_part(end) && has_room(start..end + 1) {
             end += 1;
         }
+    }
+    // Very little is hard to understand.
+    let block = |at: usize| units.get(at).map(|unit| unit.block);
+    let words = |range: Range<usize>| counts.get(range).unwrap_or_default().iter().sum::<usize>();
+    while end < units.len() && !is_part(end - 1) {
+        let enough = if block(end) == block(end - 1) {
+            SHORT
+        } else {
+            TINY
+        };
+        if words(start..end) >= enough {
+            break;
+        }
+        end += 1;
     }
     start..end
 }
 
 fn is_list_entry(text: &str) -> bool {
-    text.starts_with("- ")
-        || text.split_once(". ").is_some_and(|(number, _)| {
-            !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
-        })
+    text.starts_with("- ") || is_step(text)
+}
+
+/// An entry of a numbered list.
+fn is_step(text: &str) -> bool {
+    text.split_once(". ")
+        .is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn count_as_f64(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -144,10 +219,12 @@ mod tests {
     use super::*;
 
     fn of<'t>(question: &str, text: &'t str) -> &'t str {
-        excerpt(&Query::new(question), text)
+        excerpt(&Interest::new(&Query::new(question), &[]), text)
     }
 
     const FILLER: &str = "Nothing of interest stands in this sentence, which only takes up room. ";
+
+    const RIPE: &str = "Apples of the kinds that are grown in the north of the country ripen in autumn, late in September.";
 
     #[test]
     fn a_short_passage_is_quoted_whole() {
@@ -157,19 +234,49 @@ mod tests {
 
     #[test]
     fn the_sentence_that_matters_is_picked() {
+        let text = format!("{}\n\n{RIPE}\n\n{}", FILLER.repeat(6), FILLER.repeat(6));
+        for question in ["When do apples ripen?", "When do appels ripen?"] {
+            assert_eq!(of(question, &text), RIPE);
+        }
+    }
+
+    #[test]
+    fn a_single_sentence_goes_on_to_the_end_of_its_paragraph() {
         let text = format!(
-            "{}Apples ripen in autumn. {}",
+            "{}\n\n{RIPE} Pick them then.\n\n{}",
             FILLER.repeat(6),
             FILLER.repeat(6)
         );
         assert_eq!(
-            of("When do apples ripen?", text.trim()),
-            "Apples ripen in autumn."
+            of("When do apples ripen?", &text),
+            format!("{RIPE} Pick them then.")
         );
-        assert_eq!(
-            of("When do appels ripen?", text.trim()),
-            "Apples ripen in autumn."
+    }
+
+    #[test]
+    fn a_few_words_go_on_into_the_next_paragraph() {
+        let text = format!(
+            "{}\n\n`pick apples`\n\nIn autumn. {}",
+            FILLER.repeat(6),
+            FILLER.repeat(6)
         );
+        assert!(of("apples", &text).starts_with("`pick apples`\n\nIn autumn. Nothing"));
+    }
+
+    #[test]
+    fn steps_are_kept_together_and_other_entries_are_not() {
+        let text = format!(
+            "{}\n\n1. Stop it.\n2. Start it.\n\n{}",
+            FILLER.repeat(6),
+            FILLER.repeat(6)
+        );
+        assert_eq!(of("start", &text), "1. Stop it.\n2. Start it.");
+        let text = format!(
+            "{}\n\n- Pears are good.\n- Apples are better.\n\n{}",
+            FILLER.repeat(6),
+            FILLER.repeat(6)
+        );
+        assert_eq!(of("apples", &text), "- Apples are better.");
     }
 
     #[test]
@@ -195,6 +302,31 @@ mod tests {
         assert_eq!(
             of("how to back up", &text),
             "Back up like this:\n\n```sh\nrun it\n```"
+        );
+    }
+
+    #[test]
+    fn what_the_title_says_need_not_be_repeated() {
+        let text = format!(
+            "Fruit is good.\n\n{}\n\nFruit of all kinds is ripe in autumn, which begins in September and ends in December in the north.\n\n{}",
+            FILLER.repeat(5),
+            FILLER
+        );
+        let passage = Passage {
+            article_id: uuid::Uuid::nil(),
+            title: "Fruit".to_owned(),
+            url: None,
+            heading: None,
+            text: text.trim().to_owned(),
+            score: 0.5,
+        };
+        let interest = Interest::new(
+            &Query::new("Is fruit ripe?"),
+            std::slice::from_ref(&passage),
+        );
+        assert_eq!(
+            excerpt(&interest.under(&passage), &passage.text),
+            "Fruit of all kinds is ripe in autumn, which begins in September and ends in December in the north."
         );
     }
 

@@ -34,7 +34,7 @@ fn passages_of_one_article_stand_together_and_weak_ones_are_left_out() {
     let passages = [
         passage(1, "A", "one", 0.50),
         passage(2, "B", "two", 0.49),
-        passage(1, "A", "three", 0.48),
+        passage(1, "A", "three", 0.47),
         passage(3, "C", "four", 0.20),
     ];
     let answer = answer("apples", None, &passages);

@@ -42,15 +42,19 @@ pub(super) async fn add(store: &Store, project: ProjectId, title: &str, body: &s
         source_path: None,
     };
     let now = env.now();
-    let made =
-        store.write(move |c| Box::pin(async move { articles::create(c, project, &new, now).await }));
+    let made = store
+        .write(move |c| Box::pin(async move { articles::create(c, project, &new, now).await }));
     made.await.unwrap();
 }
 
 /// Switches the article of this title off.
 pub(super) async fn disable(store: &Store, project: ProjectId, title: &str) {
     let all = all(store, project).await;
-    let id = all.iter().find(|article| article.title == title).unwrap().id;
+    let id = all
+        .iter()
+        .find(|article| article.title == title)
+        .unwrap()
+        .id;
     let change = ArticleChange {
         is_enabled: Some(false),
         ..ArticleChange::default()

@@ -22,7 +22,7 @@ pub struct Passage {
 /// Cuts a Markdown text into passages, in order. None if it has no text.
 ///
 /// A passage never crosses a heading. Within a section, paragraphs are collected until there are about 120
-/// words; what is longer than 200 words is cut between sentences or lines.
+/// words, then to the end of a list that has begun; what is longer than 200 words is cut between sentences or lines.
 pub fn passages(markdown: &str) -> Vec<Passage> {
     let mut found = Vec::new();
     let mut open = Open::default();
@@ -34,13 +34,11 @@ pub fn passages(markdown: &str) -> Vec<Passage> {
         }
         for piece in pieces(block) {
             let words = word_count(&piece);
-            if open.words > 0 && open.words + words > MOST_WORDS {
+            let enough = open.words >= ENOUGH_WORDS && !open.leads_to(&piece);
+            if enough || (open.words > 0 && open.words + words > MOST_WORDS) {
                 open.close(&mut found);
             }
             open.add(&piece, words);
-            if open.words >= ENOUGH_WORDS {
-                open.close(&mut found);
-            }
         }
     }
     open.close(&mut found);
@@ -66,10 +64,19 @@ struct Open {
 }
 
 impl Open {
+    /// Whether a list goes on with this piece.
+    fn is_list_with(&self, piece: &str) -> bool {
+        is_list_entry(piece) && self.text.lines().next_back().is_some_and(is_list_entry)
+    }
+
+    /// Whether this piece belongs to what is collected: the rest of a list, or what was announced.
+    fn leads_to(&self, piece: &str) -> bool {
+        self.is_list_with(piece) || self.text.ends_with(':')
+    }
+
     fn add(&mut self, piece: &str, words: usize) {
         if !self.text.is_empty() {
-            let in_list =
-                is_list_entry(piece) && self.text.lines().next_back().is_some_and(is_list_entry);
+            let in_list = self.is_list_with(piece);
             self.text.push_str(if in_list { "\n" } else { "\n\n" });
         }
         self.text.push_str(piece);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// How quickly further appearances of a term stop to matter.
 const SATURATION: f64 = 1.2;
-/// How much a long passage is discounted, from 0 to 1.
+/// How much a passage that is longer than the average is discounted, from 0 to 1.
 const LENGTH_PENALTY: f64 = 0.5;
 /// A term in the title counts as often as this in the text.
 const TITLE_WEIGHT: f64 = 2.5;
@@ -14,6 +14,8 @@ const HEADING_WEIGHT: f64 = 1.5;
 /// A small collection says little about which words are rare: as if so many more articles, about other things, were
 /// in it.
 const OTHER_ARTICLES: f64 = 10.0;
+/// In the beginning of an article its title weighs so much more: what answers the title stands there.
+const OPENING_FACTOR: f64 = 1.2;
 /// The part of a passage's relevance that comes from the whole of its article.
 const ARTICLE_SHARE: f64 = 0.25;
 
@@ -57,6 +59,8 @@ pub struct Document<'a> {
     pub heading: &'a str,
     /// Of the text, with repetitions.
     pub text: &'a str,
+    /// It is the beginning of its article.
+    pub opens: bool,
 }
 
 /// How rare a term is that is in so many articles: the weight of a match.
@@ -118,7 +122,7 @@ pub fn relevance<A: Ord + Copy>(
 fn matches(terms: &[SearchTerm], document: Document<'_>, average: f64) -> Vec<f64> {
     let length = as_f64(count(document.text));
     let stretch = if average > 0.0 {
-        1.0 - LENGTH_PENALTY + LENGTH_PENALTY * length / average
+        1.0 - LENGTH_PENALTY + LENGTH_PENALTY * (length / average).max(1.0)
     } else {
         1.0
     };
@@ -134,7 +138,8 @@ fn saturation(document: Document<'_>, term: &str, stretch: f64) -> f64 {
     let in_title = appearances(document.title, term).min(1.0);
     let in_heading = appearances(document.heading, term).min(1.0);
     // A heading that repeats the title is no second hint.
-    let above = (TITLE_WEIGHT * in_title).max(HEADING_WEIGHT * in_heading);
+    let opening = if document.opens { OPENING_FACTOR } else { 1.0 };
+    let above = (opening * TITLE_WEIGHT * in_title).max(HEADING_WEIGHT * in_heading);
     let often = above + appearances(document.text, term) / stretch;
     often / (SATURATION + often)
 }
@@ -178,6 +183,7 @@ mod tests {
             title,
             heading,
             text,
+            opens: false,
         };
         relevance(COLLECTION, terms, &[(0, document)])[0]
     }
@@ -221,12 +227,30 @@ mod tests {
     }
 
     #[test]
+    fn a_title_is_answered_in_the_opening() {
+        let terms = [term("queu", 5)];
+        let passage = |opens| Document {
+            title: "queu",
+            heading: "",
+            text: "x y z",
+            opens,
+        };
+        let found = relevance(
+            COLLECTION,
+            &terms,
+            &[(1, passage(false)), (1, passage(true))],
+        );
+        assert!(found[1] > found[0]);
+    }
+
+    #[test]
     fn the_rest_of_the_article_counts_a_little() {
         let terms = [term("a", 5), term("b", 5)];
         let document = |text| Document {
             title: "",
             heading: "",
             text,
+            opens: false,
         };
         let passages = [
             (1, document("a x")),
@@ -249,6 +273,7 @@ mod tests {
             title: "",
             heading: "",
             text: "",
+            opens: false,
         };
         assert_eq!(
             relevance(Collection::default(), &terms, &[(0, nothing)]),

@@ -1,19 +1,38 @@
 //! Words that people use for the same thing.
 
+use super::rank::Form;
 use super::stem;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Groups of words that may stand for each other in a question about a product: common words only, each in one
-/// group, and no group so wide that a question would find everything.
-const GROUPS: &[&[&str]] = &[
+/// Short and long forms of the same word.
+const SAME: &[&[&str]] = &[
+    &["admin", "administrator"],
+    &["app", "application"],
+    &["auth", "authentication"],
+    &["env", "environment"],
+    &["info", "information"],
+    &["js", "javascript"],
+    &["k8s", "kubernetes"],
+    &["postgres", "postgresql"],
+    &["repo", "repository"],
+    &["db", "database"],
+    &["config", "configuration"],
+    &["docs", "documentation"],
+];
+/// How sure it is that the other form means the same.
+const SAME_CONFIDENCE: f64 = 0.95;
+
+/// Groups of words that may stand for each other in a question about a product: common words only, and no group so
+/// wide that a question would find everything.
+const SIMILAR: &[&[&str]] = &[
     &["abort", "cancel", "interrupt", "stop"],
     &["add", "create"],
     &["ai", "llm", "model"],
     &["answer", "reply", "response"],
     &["approve", "confirm", "permit"],
     &["archive", "backup"],
-    &["article", "document", "doc"],
+    &["article", "document"],
     &["assistant", "bot", "chatbot"],
     &["begin", "start"],
     &["bill", "cost", "fee", "pay", "price"],
@@ -21,7 +40,6 @@ const GROUPS: &[&[&str]] = &[
     &["chat", "conversation"],
     &["connection", "internet", "network", "offline", "wifi"],
     &["credential", "token"],
-    &["database", "db"],
     &["delete", "erase", "remove"],
     &["disable", "hide"],
     &["double", "duplicate", "twice"],
@@ -33,7 +51,7 @@ const GROUPS: &[&[&str]] = &[
     &["limit", "maximum", "quota", "throttle"],
     &["login", "signin"],
     &["mail", "email"],
-    &["option", "configuration", "setting"],
+    &["configuration", "option", "setting"],
     &["permission", "scope"],
     &["picture", "image", "photo"],
     &["plugin", "extension", "addon"],
@@ -46,21 +64,29 @@ const GROUPS: &[&[&str]] = &[
     &["wait", "pending"],
     &["website", "webpage", "page"],
 ];
+/// How sure it is that the other word was meant.
+const SIMILAR_CONFIDENCE: f64 = 0.6;
 
-static BY_STEM: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
-    let mut by_stem: HashMap<String, Vec<String>> = HashMap::new();
-    for group in GROUPS {
-        let stems: Vec<String> = group.iter().map(|word| stem(word)).collect();
-        for one in &stems {
-            let others = stems.iter().filter(|other| *other != one).cloned();
-            by_stem.entry(one.clone()).or_default().extend(others);
+static BY_STEM: LazyLock<HashMap<String, Vec<Form>>> = LazyLock::new(|| {
+    let mut by_stem: HashMap<String, Vec<Form>> = HashMap::new();
+    for (groups, confidence) in [(SAME, SAME_CONFIDENCE), (SIMILAR, SIMILAR_CONFIDENCE)] {
+        for group in groups {
+            let stems: Vec<String> = group.iter().map(|word| stem(word)).collect();
+            for one in &stems {
+                let others = stems.iter().filter(|other| *other != one);
+                let forms = others.map(|other| Form {
+                    term: other.clone(),
+                    confidence,
+                });
+                by_stem.entry(one.clone()).or_default().extend(forms);
+            }
         }
     }
     by_stem
 });
 
-/// The terms that may stand for this one.
-pub fn synonyms(term: &str) -> &'static [String] {
+/// The terms that may stand for this one, each with how sure that is.
+pub fn synonyms(term: &str) -> &'static [Form] {
     BY_STEM.get(term).map_or(&[], Vec::as_slice)
 }
 
@@ -70,17 +96,25 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn every_word_is_in_one_group() {
-        let mut seen = HashSet::new();
-        for word in GROUPS.iter().flat_map(|group| group.iter()) {
-            assert!(seen.insert(stem(word)), "{word}");
+    fn every_word_is_once_in_a_table() {
+        for groups in [SAME, SIMILAR] {
+            let mut seen = HashSet::new();
+            for word in groups.iter().flat_map(|group| group.iter()) {
+                assert!(seen.insert(stem(word)), "{word}");
+            }
         }
     }
 
     #[test]
     fn synonyms_are_terms_as_in_the_index() {
-        assert_eq!(synonyms("repli"), ["answer", "respons"]);
-        assert_eq!(synonyms("cancel"), ["abort", "interrupt", "stop"]);
-        assert!(synonyms("queu").is_empty());
+        let terms = |term| -> Vec<&str> {
+            synonyms(term)
+                .iter()
+                .map(|form| form.term.as_str())
+                .collect()
+        };
+        assert_eq!(terms("repli"), ["answer", "respons"]);
+        assert_eq!(terms("postgr"), ["postgresql"]);
+        assert!(terms("queu").is_empty());
     }
 }

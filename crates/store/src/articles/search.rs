@@ -17,14 +17,12 @@ const PASSAGES_PER_TERM: i64 = 1000;
 const CANDIDATES: usize = 200;
 /// Terms that were found nowhere and are tried with another spelling.
 const CORRECTIONS: usize = 4;
-/// How sure it is that another word for the same was meant.
-const SYNONYM_CONFIDENCE: f64 = 0.6;
 /// Passages whose words are considered for one correction.
 const PASSAGES_PER_CORRECTION: i64 = 200;
 
 macro_rules! columns {
     () => {
-        "p.id, p.article_id, a.title, a.url, p.heading, p.text, p.title_terms, p.heading_terms, p.terms"
+        "p.id, p.number, p.article_id, a.title, a.url, p.heading, p.text, p.title_terms, p.heading_terms, p.terms"
     };
 }
 
@@ -176,11 +174,8 @@ async fn look_up(
         term: asked.term.clone(),
         confidence: 1.0,
     };
-    let synonyms = synonyms(&asked.term).iter().map(|synonym| Form {
-        term: synonym.clone(),
-        confidence: SYNONYM_CONFIDENCE,
-    });
-    let mut forms: Vec<Form> = std::iter::once(typed).chain(synonyms).collect();
+    let mut forms = vec![typed];
+    forms.extend_from_slice(synonyms(&asked.term));
     let mut places = places(c, project, &forms).await?;
     if places.is_empty() && *corrections > 0 {
         *corrections -= 1;
@@ -295,6 +290,7 @@ impl FromRow for Collection {
 /// A passage with what is needed to rank it.
 struct Stored {
     id: i64,
+    number: i64,
     article_id: ArticleId,
     title: String,
     url: Option<String>,
@@ -309,6 +305,7 @@ impl FromRow for Stored {
     fn from_row(row: &mut Row<'_>) -> Result<Self> {
         Ok(Self {
             id: row.get()?,
+            number: row.get()?,
             article_id: row.get()?,
             title: row.get()?,
             url: row.get()?,
@@ -327,6 +324,7 @@ impl Stored {
             title: &self.title_terms,
             heading: &self.heading_terms,
             text: &self.terms,
+            opens: self.number == 1,
         };
         (self.article_id, document)
     }

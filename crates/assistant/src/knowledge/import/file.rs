@@ -199,13 +199,7 @@ mod tests {
                 "text",
             ),
             ("a.md", "---\nnever closed", "A", None, "---\nnever closed"),
-            (
-                "a.md",
-                "--- x\ntitle: y\n",
-                "A",
-                None,
-                "--- x\ntitle: y",
-            ),
+            ("a.md", "--- x\ntitle: y\n", "A", None, "--- x\ntitle: y"),
         ] {
             let read = read_text(name, text).unwrap();
             assert_eq!(

@@ -41,18 +41,28 @@ async fn labelled_questions_find_their_articles(store: TestStore) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let project = project(&store).await;
     let folder = root.join("crates/thicket/demo/articles");
-    let report = import_dir(&store, &Env::system(), project, &folder, |_| {}).await.unwrap();
-    assert!(report.created >= 12 && report.skipped.is_empty(), "{report:?}");
+    let report = import_dir(&store, &Env::system(), project, &folder, |_| {})
+        .await
+        .unwrap();
+    assert!(
+        report.created >= 12 && report.skipped.is_empty(),
+        "{report:?}"
+    );
     let titles = titles(&folder);
 
     let lines = std::fs::read_to_string(root.join("bench/knowledge.jsonl")).unwrap();
-    let questions: Vec<Labelled> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let questions: Vec<Labelled> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     for half in ["tuning", "held-out"] {
         // Whoever tunes should not know which of the others fail.
         let tell = half == "tuning";
         let mut score = Score::default();
         for asked in questions.iter().filter(|asked| asked.half == half) {
-            let found = retrieve(&store, project, &asked.question, None, 20).await.unwrap();
+            let found = retrieve(&store, project, &asked.question, None, 20)
+                .await
+                .unwrap();
             let answered = !answer(&asked.question, None, &found).sources.is_empty();
             let mut articles: Vec<&str> = Vec::new();
             for passage in &found {
@@ -65,7 +75,11 @@ async fn labelled_questions_find_their_articles(store: TestStore) {
                 score.unrelated += 1;
                 score.rejected += u32::from(!answered);
                 if answered && tell {
-                    println!("  {half}: answered {:?} with {:?} ({best:.3})", asked.question, articles.first());
+                    println!(
+                        "  {half}: answered {:?} with {:?} ({best:.3})",
+                        asked.question,
+                        articles.first()
+                    );
                 }
                 continue;
             };
@@ -78,7 +92,10 @@ async fn labelled_questions_find_their_articles(store: TestStore) {
             score.answered += u32::from(answered);
             if tell && (place != Some(0) || !answered) {
                 let shown: Vec<_> = articles.iter().take(3).collect();
-                println!("  {half}: {:?} wants {slug}, at {place:?} of {shown:?} ({best:.3})", asked.question);
+                println!(
+                    "  {half}: {:?} wants {slug}, at {place:?} of {shown:?} ({best:.3})",
+                    asked.question
+                );
             }
         }
         println!(
@@ -103,7 +120,10 @@ fn titles(folder: &Path) -> Vec<(String, String)> {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        let title = text.lines().find_map(|line| line.strip_prefix("title: ")).unwrap();
+        let title = text
+            .lines()
+            .find_map(|line| line.strip_prefix("title: "))
+            .unwrap();
         let slug = path.file_stem().unwrap().to_str().unwrap();
         titles.push((slug.to_owned(), title.to_owned()));
     }
