@@ -115,7 +115,7 @@ async fn collect(
 /// Reads on for a while and throws it away: a client that is cut off in the middle of sending sees a broken
 /// connection instead of the answer. One that waits for a go-ahead has sent nothing and needs no such care.
 async fn refuse(mut body: axum::body::Body, headers: &HeaderMap, limit: usize) -> ApiError {
-    let mut patience = limit;
+    let mut patience = limit.saturating_mul(4);
     while !headers.contains_key(header::EXPECT) {
         match body.frame().await {
             Some(Ok(frame)) => {

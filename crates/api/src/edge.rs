@@ -89,15 +89,15 @@ async fn answer(id: &RequestId, request: &mut Request, next: Next) -> Response {
     metrics::record(&method, &route, status, elapsed);
     let cause = response.extensions_mut().remove::<InternalDetail>();
     let cause = cause.as_ref().map(|cause| &*cause.0);
-    let milliseconds = elapsed.as_secs_f64() * 1000.0;
+    let milliseconds = (elapsed.as_secs_f64() * 1e6).round() / 1e3;
     let status_code = status.as_u16();
     // The path, not the query: that may hold a key.
     if status.is_server_error() && cause.is_some() {
-        tracing::error!(%method, path, status = status_code, milliseconds, cause);
+        tracing::error!(%method, path, status = status_code, milliseconds, cause, "answered");
     } else if path.starts_with("/_") || path == "/metrics" {
-        tracing::debug!(%method, path, status = status_code, milliseconds);
+        tracing::debug!(%method, path, status = status_code, milliseconds, "answered");
     } else {
-        tracing::info!(%method, path, status = status_code, milliseconds, cause);
+        tracing::info!(%method, path, status = status_code, milliseconds, cause, "answered");
     }
     let headers = response.headers_mut();
     if is_cors {

@@ -221,4 +221,18 @@ mod tests {
             assert_eq!(parse(text), None, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn every_moment_reads_back_as_itself(micros in -62_135_596_800_000_000_i64..=253_402_300_799_999_999) {
+            let at = Timestamp::from_micros(micros);
+            proptest::prop_assert_eq!(parse(&at.to_string()), Some(at));
+            proptest::prop_assert_eq!(parse(&at.with_offset()), Some(at));
+        }
+
+        #[test]
+        fn no_text_is_too_strange(text in "[-0-9TWZ:.,+ é]{0,40}|.*") {
+            let _ = parse(&text);
+        }
+    }
 }
