@@ -7,6 +7,9 @@ use std::path::PathBuf;
 const HEADING: &str = "Settings";
 const CONFIG: &str = "config";
 
+/// Settings come after what is particular to a command, in the order of their table.
+const FIRST_SETTING: usize = 100;
+
 /// Adds `--config`, the flags that every command understands, and to the commands that run a server
 /// those of the server.
 pub(crate) fn add_flags(mut command: Command, servers: &[&str]) -> Command {
@@ -17,6 +20,7 @@ pub(crate) fn add_flags(mut command: Command, servers: &[&str]) -> Command {
             .value_parser(clap::value_parser!(PathBuf))
             .help("Configuration file [default: thicket.toml, if it is there]")
             .help_heading(HEADING)
+            .display_order(FIRST_SETTING)
             .global(true),
     );
     command = command.args(flags(Reach::Every).map(|flag| flag.global(true)));
@@ -44,18 +48,20 @@ pub(crate) fn sources(matches: &ArgMatches) -> Sources {
 }
 
 fn flags(reach: Reach) -> impl Iterator<Item = Arg> {
-    KEYS.iter()
-        .filter(move |key| key.reach == reach && !key.secret)
-        .map(|key| {
-            Arg::new(key.name)
-                .long(key.flag())
-                .value_name("VALUE")
-                .help(format!(
-                    "{} [env: {}] [default: {}]",
-                    key.doc.trim_end_matches('.').replace('`', ""),
-                    key.variable(),
-                    key.default_for_people()
-                ))
-                .help_heading(HEADING)
-        })
+    let shown = move |(_, key): &(usize, &Key)| key.reach == reach && !key.secret;
+    (0..).zip(KEYS).filter(shown).map(|(place, key)| {
+        Arg::new(key.name)
+            .long(key.flag())
+            .value_name("VALUE")
+            .help(help(key))
+            .help_heading(HEADING)
+            .display_order(FIRST_SETTING + place)
+    })
+}
+
+fn help(key: &Key) -> String {
+    let doc = key.doc.trim_end_matches('.');
+    let (variable, default) = (key.variable(), key.default_for_people());
+    // The documentation is Markdown.
+    format!("{doc} [env: {variable}] [default: {default}]").replace('`', "")
 }

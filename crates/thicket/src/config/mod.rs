@@ -28,6 +28,8 @@ pub(crate) enum Reach {
     Every,
     /// Only the commands that run a server.
     Server,
+    /// Nobody in this version, see [`Unavailable`].
+    Nobody,
 }
 
 /// What is known about a setting.
@@ -128,7 +130,7 @@ settings! {
         "Folder of the embedded database and of the file with the secret key.";
     database_url: Option<DatabaseUrl>, "database_url" = "" ("embedded SQLite in the data directory"), Every,
         "`postgres://…` selects PostgreSQL. `?sslmode=require` asks for TLS.";
-    _redis_url: Unavailable, "redis_url" = "" ("none: in-process"), Server,
+    _redis_url: Unavailable, "redis_url" = "" ("none: in-process"), Nobody,
         "Lets several replicas share one PostgreSQL. Not available in this version: setting it stops the start.";
     secret_key: Option<LongSecret>, "secret_key" = "" ("a file in the data directory"), Every secret,
         "Encrypts the secrets that must be readable again, such as a project's secret token. 16 characters or more.";
@@ -144,9 +146,9 @@ settings! {
         "How long one call of the model may take as a whole.";
     llm_idle_timeout: Duration, "llm.idle_timeout" = "60s", Server,
         "How long a streaming model may say nothing before its call counts as failed.";
-    _smtp_url: Unavailable, "smtp_url" = "" ("none"), Server,
+    _smtp_url: Unavailable, "smtp_url" = "" ("none"), Nobody,
         "Mail server. Not available in this version: setting it stops the start.";
-    _attachments_url: Unavailable, "attachments_url" = "" ("files in the data directory"), Server,
+    _attachments_url: Unavailable, "attachments_url" = "" ("files in the data directory"), Nobody,
         "Object store for attachments. Not available in this version: setting it stops the start.";
     log: LogFilter, "log" = "info", Every,
         "What is logged: a level, or a filter such as `info,store=debug`.";
