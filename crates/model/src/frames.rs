@@ -231,10 +231,12 @@ impl Partial {
 /// Decides, as pieces are written, which of them become snapshot points.
 ///
 /// Points are fixed when frames are written: at least 50 ms after the last one **and** the text grown by at
-/// least 1/64; so the snapshots of an answer are linear in its length, however long it is.
+/// least 1/64; so the snapshots of an answer are linear in its length, however long it is. The first text is
+/// never held back, also when it follows reasoning.
 #[derive(Debug, Default)]
 pub struct Pacer {
     len: usize,
+    has_text: bool,
     point: Option<(Timestamp, usize)>,
 }
 
@@ -242,12 +244,16 @@ impl Pacer {
     /// The kind of frame for the next piece. The first is [`FrameKind::Open`].
     pub fn kind(&mut self, now: Timestamp, piece: &Piece) -> FrameKind {
         self.len += piece.len();
+        let is_first_text = !self.has_text && !piece.content.is_empty();
+        self.has_text |= is_first_text;
         let Some((last_at, last_len)) = self.point else {
             self.point = Some((now, self.len));
             return FrameKind::Open;
         };
         let grown = self.len - last_len >= last_len.div_ceil(POINT_GROWTH);
-        if (grown || !piece.tool_calls.is_empty()) && now.since(last_at) >= POINT_EVERY {
+        let is_due =
+            (grown || !piece.tool_calls.is_empty()) && now.since(last_at) >= POINT_EVERY;
+        if is_first_text || is_due {
             self.point = Some((now, self.len));
             return FrameKind::Point;
         }
@@ -483,6 +489,19 @@ mod tests {
                 r#""tool_calls":[{"args":{},"id":"c1","name":"look","type":"tool_call"}]"#
             )
         );
+    }
+
+    #[test]
+    fn the_first_text_after_reasoning_is_shown_at_once() {
+        let at = |millis: i64| Timestamp::from_micros(millis * 1000);
+        let thinking = Piece {
+            thinking: "hm ".repeat(100),
+            ..Piece::default()
+        };
+        let mut pacer = Pacer::default();
+        assert_eq!(pacer.kind(at(0), &thinking), FrameKind::Open);
+        assert_eq!(pacer.kind(at(1), &piece("It")), FrameKind::Point);
+        assert_eq!(pacer.kind(at(2), &piece(" is")), FrameKind::Delta);
     }
 
     #[test]

@@ -1,7 +1,14 @@
 //! The API from outside, over real HTTP, on both engines.
 
+mod cancel;
+mod cancel_race;
 mod common;
+mod deletion;
+mod listing;
+mod notes;
+mod ownership;
 mod queue;
 mod queue_drain;
 mod queue_race;
+mod retrieval;
 mod smoke;

@@ -306,7 +306,9 @@ async fn a_queued_message_may_ask_for_research(setup: Setup) {
 /// A conversation whose turn waits in mid-answer, with two messages behind it.
 async fn with_two_waiting(stage: &Stage) -> (Chat, Value) {
     let chat = stage.chat();
-    stage.model.script([Script::text(["never"]).then_hang()]);
+    stage
+        .model
+        .script([Script::text(["never"]).no_finish().then_hang()]);
     let mut stream = chat.say("go").await.expect(201);
     enqueue(&chat, "one").await.expect(200);
     let queue = enqueue(&chat, "two").await.expect(200).json;
@@ -343,7 +345,7 @@ async fn cancelling_a_queued_turn_hands_the_rest_back(setup: Setup) {
     let gate = Gate::new();
     stage.model.script([
         Script::text(["first"]).gated(&gate),
-        Script::text(["second "]).then_hang(),
+        Script::text(["second "]).no_finish().then_hang(),
     ]);
     let chat = stage.chat();
     let mut stream = chat.say("go").await.expect(201);
