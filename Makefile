@@ -24,5 +24,6 @@ lint: ## Formatting, clippy, rustdoc, and what may be in the dependency graph
 fmt: ## Format the code
 	$(CARGO) fmt --all
 
-bench: ## Benchmarks
-	scripts/bench
+bench: ## Benchmarks, beside a bare server in the same run
+	$(CARGO) build --locked --release -p thicket -p bench
+	$(CARGO) run --locked --release -p bench

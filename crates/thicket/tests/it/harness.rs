@@ -8,7 +8,10 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A place where nobody has been: the working directory of the commands, with `./thicket-data` in it.
-pub(crate) struct Place(TempDir);
+pub(crate) struct Place {
+    dir: TempDir,
+    environment: Vec<(&'static str, String)>,
+}
 
 /// What a command did.
 #[derive(Debug)]
@@ -24,12 +27,21 @@ pub(crate) struct Outcome {
 impl Place {
     /// An empty place.
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// The place with a variable that every command finds in its environment.
+    pub(crate) fn with(mut self, name: &'static str, value: String) -> Self {
+        self.environment.push((name, value));
+        self
     }
 
     /// A path in it.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.dir.path().join(name)
     }
 
     /// A file in it.
@@ -45,7 +57,11 @@ impl Place {
         &self,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Command {
-        command_in(self.0.path(), arguments)
+        let mut command = command_in(self.dir.path(), arguments);
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        command
     }
 
     /// Runs a command to its end.

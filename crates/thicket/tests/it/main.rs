@@ -6,6 +6,7 @@ mod backup;
 mod crash;
 mod demo;
 mod harness;
+mod postgres;
 mod serve;
 mod server;
 mod settings;
