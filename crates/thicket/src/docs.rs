@@ -80,21 +80,17 @@ fn settings() -> String {
 }
 
 fn project_settings() -> String {
-    let mut text = String::from("| Setting | Default | |\n|---|---|---|\n");
+    let mut text = String::from("| Setting | Default | | Only admins |\n|---|---|---|---|\n");
     for setting in SETTINGS {
+        let (name, doc) = (setting.name, setting.doc.trim());
         let default = match setting.default() {
             Value::String(text) => format!("`{text}`"),
             Value::Array(list) if list.is_empty() => "none".to_owned(),
             Value::Null => "the server's".to_owned(),
             other => format!("`{other}`"),
         };
-        writeln!(
-            text,
-            "| `{}` | {default} | {} |",
-            setting.name,
-            setting.doc.trim()
-        )
-        .unwrap();
+        let admins = if setting.is_for_admins() { "yes" } else { "" };
+        writeln!(text, "| `{name}` | {default} | {doc} | {admins} |").unwrap();
     }
     text
 }
