@@ -5,7 +5,7 @@ use model::rates::{self, Limit, Throttle};
 use std::time::Duration;
 
 impl App {
-    /// Counts a request under the general throttles, which are for keys only. [`App::authorize`] does it, unless
+    /// Counts a request under the general throttles, which are for keys only. Authorisation does it, unless
     /// the handler has said that it does it itself.
     ///
     /// # Errors
