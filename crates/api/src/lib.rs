@@ -9,6 +9,7 @@ mod accept;
 mod access;
 pub mod address;
 mod app;
+mod articles;
 mod auth;
 mod body;
 mod cache;
@@ -45,6 +46,7 @@ use axum::middleware::from_fn_with_state;
 fn routes() -> Routes {
     Routes::new()
         .merge(conversations::routes())
+        .merge(articles::routes())
         .merge(users::routes())
         .merge(keys::routes())
         .merge(projects::routes())

@@ -1,5 +1,6 @@
 //! The API from outside, over real HTTP, on both engines.
 
+mod articles;
 mod cancel;
 mod cancel_race;
 mod common;
@@ -12,3 +13,4 @@ mod queue_drain;
 mod queue_race;
 mod retrieval;
 mod smoke;
+mod turns;
