@@ -19,12 +19,16 @@ pub(crate) enum Missing {
 
 /// The configuration of the store.
 pub(crate) fn store_config(config: &Config) -> StoreConfig {
-    StoreConfig::new(match &config.database_url {
+    let target = match &config.database_url {
         Some(url) => Target::Postgres { url: url.0.clone() },
         None => Target::Sqlite {
             path: config.data_dir.join(DATABASE_FILE),
         },
-    })
+    };
+    StoreConfig {
+        pool_size: config.database_connections.0,
+        ..StoreConfig::new(target)
+    }
 }
 
 /// Opens the database that the configuration names.

@@ -9,7 +9,7 @@ mod types;
 
 pub(crate) use layers::Sources;
 pub(crate) use types::{
-    BaseUrl, DatabaseUrl, Listen, LogFilter, LogFormat, LongSecret, Provider, Secret, Size,
+    BaseUrl, Count, DatabaseUrl, Listen, LogFilter, LogFormat, LongSecret, Provider, Secret, Size,
     StatusCodes, Switch, Unavailable,
 };
 
@@ -130,6 +130,8 @@ settings! {
         "Folder of the embedded database and of the file with the secret key.";
     database_url: Option<DatabaseUrl>, "database_url" = "" ("embedded SQLite in the data directory"), Every,
         "`postgres://…` selects PostgreSQL. `?sslmode=require` asks for TLS.";
+    database_connections: Count, "database_connections" = "16", Every,
+        "PostgreSQL: how many connections are opened at most.";
     _redis_url: Unavailable, "redis_url" = "" ("none: in-process"), Nobody,
         "Lets several replicas share one PostgreSQL. Not available in this version: setting it stops the start.";
     secret_key: Option<LongSecret>, "secret_key" = "" ("a file in the data directory"), Every secret,

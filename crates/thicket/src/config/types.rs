@@ -105,6 +105,17 @@ impl Setting for Switch {
     }
 }
 
+/// A number from 1 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) usize);
+
+impl Setting for Count {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let number = text.parse().ok().filter(|number| *number > 0);
+        number.map(Self).ok_or("expected a whole number from 1 on")
+    }
+}
+
 /// Where to listen: a host (name or address) and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listen {
