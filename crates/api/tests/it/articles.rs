@@ -18,6 +18,11 @@ on_both_engines! {
     both_prefixes_and_slashes_answer,
 }
 
+/// The text of a JSON string; empty for anything else.
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
 struct Shelf {
     app: TestApp,
     tenant: Tenant,
@@ -49,7 +54,7 @@ impl Shelf {
     }
 
     fn path_of(&self, article: &Value) -> String {
-        format!("{}{}/", self.path, article["id"].as_str().unwrap())
+        format!("{}{}/", self.path, text(&article["id"]))
     }
 }
 
@@ -122,7 +127,7 @@ async fn a_list_is_paginated_and_newest_first(setup: Setup) {
     let page = shelf.api.get(&page).await.expect(200).json;
     assert_eq!(page["count"], 3);
     assert_eq!(page["results"], json!([made[1]]));
-    let ends = |link: &Value, end: &str| link.as_str().unwrap().ends_with(end);
+    let ends = |link: &Value, end: &str| text(link).ends_with(end);
     assert!(ends(&page["next"], "/articles/?limit=1&offset=2"));
     assert!(ends(&page["previous"], "/articles/?limit=1"));
 }
@@ -269,7 +274,7 @@ async fn scopes_are_asked_for(setup: Setup) {
 async fn other_projects_have_other_articles(setup: Setup) {
     let shelf = Shelf::new(setup).await;
     let made = shelf.add("title", "body").await;
-    let id = made["id"].as_str().unwrap();
+    let id = text(&made["id"]);
     let other = shelf.app.project(shelf.tenant.organization).await;
     let path = format!("/api/projects/{other}/conversations/articles/");
     assert_eq!(shelf.api.get(&path).await.expect(200).json["count"], 0);
@@ -296,7 +301,7 @@ async fn the_assistant_answers_from_what_has_just_been_written(setup: Setup) {
             .events()
             .await;
         let messages = chat.messages().await;
-        messages.last().unwrap().1.clone()
+        messages[messages.len() - 1].1.clone()
     };
     let answer = ask().await;
     assert!(
@@ -316,7 +321,7 @@ async fn the_assistant_answers_from_what_has_just_been_written(setup: Setup) {
 async fn both_prefixes_and_slashes_answer(setup: Setup) {
     let shelf = Shelf::new(setup).await;
     let made = shelf.add("title", "body").await;
-    let id = made["id"].as_str().unwrap();
+    let id = text(&made["id"]);
     let project = shelf.tenant.project;
     for path in [
         format!("/api/projects/{project}/conversations/articles/{id}"),
