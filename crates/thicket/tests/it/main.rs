@@ -1,12 +1,22 @@
 //! The program as people run it: the real binary, a data directory of its own, and what it prints and answers.
 
+#[cfg(test)]
 mod admin;
+#[cfg(test)]
 mod articles;
+#[cfg(test)]
 mod backup;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod demo;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
 mod postgres;
+#[cfg(test)]
 mod serve;
+#[cfg(test)]
 mod server;
+#[cfg(test)]
 mod settings;
