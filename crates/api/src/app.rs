@@ -104,6 +104,13 @@ impl App {
             caches: Caches::default(),
         }))
     }
+
+    /// Forgets what is kept of keys and projects for a moment: for whoever changes them in the store, beside the
+    /// HTTP side, and will not wait.
+    pub fn forget_cached(&self) {
+        self.caches.keys.forget(|_| true);
+        self.caches.projects.forget(|_| true);
+    }
 }
 
 impl Deref for App {

@@ -86,7 +86,7 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
             })
         })
         .await?;
-    // Here at once, elsewhere within half a second.
+    // Here at once, elsewhere within a tenth of a second.
     call.app
         .caches
         .projects

@@ -94,6 +94,7 @@ impl Setup {
             env,
             store,
             assistant,
+            app,
             secret_key,
             setup: self,
             shutdown,
@@ -114,6 +115,7 @@ pub struct TestApp {
     pub store: Store,
     /// The server's turns.
     pub assistant: assistant::Engine,
+    app: App,
     secret_key: SecretKey,
     setup: Setup,
     shutdown: CancellationToken,
@@ -281,6 +283,7 @@ impl TestApp {
             })
             .await
             .unwrap();
+        self.app.forget_cached();
     }
 
     /// A client that sends a key with every request.

@@ -183,7 +183,7 @@ impl Server {
             })
             .await
             .unwrap();
-        self.app.caches.projects.forget(|_| true);
+        self.app.forget_cached();
     }
 
     pub(super) fn advance(&self, seconds: i64) {
