@@ -2,7 +2,7 @@
 
 use crate::address::Networks;
 use crate::cache::Caches;
-use bus::Limits;
+use bus::{Limits, Pokes};
 use model::Env;
 use model::rates::{Limit, THROTTLES, Throttle};
 use std::collections::HashMap;
@@ -77,6 +77,8 @@ pub struct Shared {
     pub env: Env,
     /// Counters of the throttles.
     pub limits: Limits,
+    /// Told after every commit that logged an event; wakes the readers of the live inbox.
+    pub pokes: Pokes,
     /// How the HTTP side behaves.
     pub config: ApiConfig,
     /// Cancelled when the server begins to shut down: open streams end, new work is refused.
@@ -99,6 +101,7 @@ impl App {
             secret_key,
             limits: Limits::new(env.clone()),
             env,
+            pokes: Pokes::default(),
             config,
             shutdown: CancellationToken::new(),
             caches: Caches::default(),

@@ -3,6 +3,8 @@
 
 mod limits;
 mod live;
+mod pokes;
 
 pub use limits::Limits;
 pub use live::{Batch, End, Feed, Hub};
+pub use pokes::Pokes;

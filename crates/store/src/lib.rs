@@ -5,6 +5,7 @@
 //! their common subset ([`Conn`] lists what that means) and registered in [`statements::STATEMENTS`], so that one
 //! test prepares every statement on both.
 
+pub mod activity;
 pub mod approvals;
 pub mod articles;
 mod backup;
@@ -15,6 +16,7 @@ mod conn;
 pub mod conversations;
 pub mod erasure;
 mod error;
+pub mod events;
 pub mod frames;
 mod hex;
 pub mod keys;

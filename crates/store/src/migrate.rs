@@ -27,6 +27,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0004_erasure",
         text: include_str!("../migrations/0004_erasure.sql"),
     },
+    Migration {
+        name: "0005_events",
+        text: include_str!("../migrations/0005_events.sql"),
+    },
 ];
 
 /// One step of the schema.

@@ -55,6 +55,7 @@ pub(crate) use {only, statements};
 
 /// Every module's statements, by module. A new module of queries adds its line here.
 pub const STATEMENTS: &[(&str, &[Statement])] = &[
+    ("activity", crate::activity::ALL),
     ("approvals", crate::approvals::ALL),
     ("articles", crate::articles::ALL),
     ("articles/search", crate::articles::SEARCH),
@@ -62,6 +63,7 @@ pub const STATEMENTS: &[(&str, &[Statement])] = &[
     ("check::invariants", crate::check::INVARIANTS),
     ("conversations", crate::conversations::ALL),
     ("erasure", crate::erasure::ALL),
+    ("events", crate::events::ALL),
     ("frames", crate::frames::ALL),
     ("keys", crate::keys::ALL),
     ("messages", crate::messages::ALL),

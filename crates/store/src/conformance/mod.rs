@@ -2,6 +2,7 @@
 
 mod backup;
 mod erasure;
+mod events;
 mod load;
 mod migrations;
 mod server;

@@ -31,7 +31,7 @@ crate::on_both_engines! {
 
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 
-async fn organization(store: &TestStore, name: &str) -> Organization {
+pub(super) async fn organization(store: &TestStore, name: &str) -> Organization {
     let organization = Organization {
         id: OrganizationId(Env::system().uuid()),
         name: name.to_owned(),
@@ -57,11 +57,15 @@ async fn try_user(store: &TestStore, email: &str, name: &str) -> Result<User> {
         .await
 }
 
-async fn user(store: &TestStore, email: &str) -> User {
+pub(super) async fn user(store: &TestStore, email: &str) -> User {
     try_user(store, email, "Ada Lovelace").await.unwrap()
 }
 
-async fn project(store: &TestStore, organization: OrganizationId, name: &'static str) -> Project {
+pub(super) async fn project(
+    store: &TestStore,
+    organization: OrganizationId,
+    name: &'static str,
+) -> Project {
     let settings = ProjectSettings::default();
     let created = store
         .write(move |c| {

@@ -1,0 +1,125 @@
+//! Who changed what (tickets.md 12.2, conventions.md 10).
+
+use crate::statements::statements;
+use crate::{Conn, FromRow, Result, Row, params};
+use model::conversations::UserView;
+use model::pagination::Page;
+use model::{ProjectId, Timestamp, UserId};
+use serde_json::Value;
+use uuid::Uuid;
+
+statements! {
+    INSERT = "INSERT INTO activity (project_id, id, scope, item_id, activity, user_id, detail, client, created_at) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    LIST = "SELECT activity.id, activity.scope, activity.item_id, activity.activity, activity.detail, \
+                   activity.client, activity.created_at, activity.user_id, \
+                   users.id, users.uuid, users.distinct_id, users.first_name, users.last_name, users.email \
+            FROM activity LEFT JOIN users ON users.id = activity.user_id \
+            WHERE activity.project_id = ?1 AND activity.scope = ?2 AND activity.item_id = ?3 \
+            ORDER BY activity.created_at DESC, activity.id DESC LIMIT ?4 OFFSET ?5";
+    COUNT = "SELECT count(*) FROM activity WHERE project_id = ?1 AND scope = ?2 AND item_id = ?3";
+}
+
+/// A change that is about to be recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewActivity {
+    /// Time-ordered.
+    pub id: Uuid,
+    /// The kind of thing that was changed, such as `Ticket`.
+    pub scope: &'static str,
+    /// Which one.
+    pub item_id: String,
+    /// What was done to it, such as `updated`.
+    pub activity: &'static str,
+    /// Who did it; none for the system, the customer and other programs.
+    pub user_id: Option<UserId>,
+    /// `{"name", "changes", "trigger"?}`.
+    pub detail: Value,
+    /// What the client calls itself.
+    pub client: Option<String>,
+}
+
+/// A recorded change.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    /// Time-ordered.
+    pub id: Uuid,
+    /// The kind of thing that was changed.
+    pub scope: String,
+    /// Which one.
+    pub item_id: String,
+    /// What was done to it.
+    pub activity: String,
+    /// A JSON object, as text.
+    pub detail: String,
+    /// What the client calls itself.
+    pub client: Option<String>,
+    /// When.
+    pub created_at: Timestamp,
+    /// Who did it.
+    pub user: Option<UserView>,
+}
+
+impl FromRow for Activity {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        Ok(Self {
+            id: row.get()?,
+            scope: row.get()?,
+            item_id: row.get()?,
+            activity: row.get()?,
+            detail: row.get()?,
+            client: row.get()?,
+            created_at: row.get()?,
+            user: user(row)?,
+        })
+    }
+}
+
+/// The columns of a person, which are all null when there is none.
+fn user(row: &mut Row<'_>) -> Result<Option<UserView>> {
+    if row.get::<Option<i64>>()?.is_some() {
+        return UserView::from_row(row).map(Some);
+    }
+    row.get::<Option<i64>>()?;
+    row.get::<Option<Uuid>>()?;
+    for _ in ["distinct_id", "first_name", "last_name", "email"] {
+        row.get::<Option<String>>()?;
+    }
+    Ok(None)
+}
+
+/// Records a change.
+///
+/// # Errors
+/// When the store fails.
+pub async fn append(c: &Conn, project: ProjectId, new: &NewActivity, now: Timestamp) -> Result<()> {
+    let detail = new.detail.to_string();
+    let values = params![
+        project,
+        new.id,
+        new.scope,
+        &new.item_id,
+        new.activity,
+        new.user_id,
+        &detail,
+        &new.client,
+        now
+    ];
+    c.exec_one(INSERT, values).await
+}
+
+/// One page of what was done to a thing, newest first, and how much there is on all pages.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(
+    c: &Conn,
+    project: ProjectId,
+    scope: &str,
+    item_id: &str,
+    page: Page,
+) -> Result<(Vec<Activity>, i64)> {
+    let count = c.one(COUNT, params![project, scope, item_id]).await?;
+    let values = params![project, scope, item_id, page.limit, page.offset];
+    Ok((c.all(LIST, values).await?, count))
+}
