@@ -7,6 +7,7 @@ use crate::serve::Server;
 use anyhow::{Context as _, bail};
 use assistant::Answerer;
 use assistant::knowledge::import_dir;
+use model::articles::ArticleChange;
 use model::scopes::Scopes;
 use model::{Env, ProjectId};
 use rust_embed::Embed;
@@ -14,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use store::users::{NewUser, User};
-use store::{Conn, Store, keys, projects, users};
+use store::{Conn, Store, articles, keys, projects, users};
 
 const EMAIL: &str = "demo@example.com";
 const KEY_LABEL: &str = "demo";
@@ -48,6 +49,7 @@ pub(crate) async fn run(mut config: Config, env: &Env) -> anyhow::Result<()> {
         *pace = PACE;
     }
     let welcome = fill(&server, &config.data_dir, env).await?;
+    server.show_help(help_pages());
     output::print(&greeting(&server.url(), &welcome, env))?;
     server.run(&config).await
 }
@@ -77,11 +79,69 @@ async fn fill(server: &Server, data_dir: &Path, env: &Env) -> anyhow::Result<Wel
     if let Some((file, reason)) = report.skipped.first() {
         tracing::warn!("{file} in {} was not imported: {reason}", folder.display());
     }
+    link_articles(server, env, id).await?;
     Ok(Welcome {
         project: id,
         password,
         key,
     })
+}
+
+/// The sample articles as pages of this server, for the links of answers to lead to.
+fn help_pages() -> Vec<web::HelpPage> {
+    let files =
+        Articles::iter().filter_map(|name| Some((slug(&name)?.to_owned(), Articles::get(&name)?)));
+    let mut pages: Vec<_> = files
+        .map(|(slug, file)| {
+            let markdown = String::from_utf8_lossy(&file.data).into_owned();
+            let heading = markdown.lines().find_map(|line| line.strip_prefix("# "));
+            let title = heading.unwrap_or(&slug).to_owned();
+            web::HelpPage {
+                slug,
+                title,
+                markdown,
+            }
+        })
+        .collect();
+    pages.sort_by(|a, b| a.title.cmp(&b.title));
+    pages
+}
+
+fn slug(file_name: &str) -> Option<&str> {
+    file_name.strip_suffix(".md")
+}
+
+/// Gives the sample articles the address of their page, which may change from start to start.
+async fn link_articles(server: &Server, env: &Env, project: ProjectId) -> anyhow::Result<()> {
+    for name in Articles::iter() {
+        let Some(slug) = slug(&name) else { continue };
+        let source = format!("{ARTICLES}/{name}");
+        let url = format!("{}/help/{slug}", server.url());
+        let now = env.now();
+        server
+            .store()
+            .write(move |c| {
+                Box::pin(async move {
+                    let found = articles::find_by_source(c, project, &source).await?;
+                    // A link that somebody else has given stays.
+                    let ours = |url: &Option<String>| {
+                        url.as_ref().is_none_or(|url| url.contains("/help/"))
+                    };
+                    if let Some(article) =
+                        found.filter(|it| ours(&it.url) && it.url.as_ref() != Some(&url))
+                    {
+                        let change = ArticleChange {
+                            url: Some(Some(url)),
+                            ..ArticleChange::default()
+                        };
+                        articles::update(c, project, article.id, &change, now).await?;
+                    }
+                    Ok::<_, store::Error>(())
+                })
+            })
+            .await?;
+    }
+    Ok(())
 }
 
 /// The project of an earlier demonstration.
@@ -170,6 +230,7 @@ fn greeting(url: &str, welcome: &Welcome, env: &Env) -> String {
         "listening on {url}
 
   Page      {url}/
+  Help      {url}/help/
   API       {url}/api/docs
   Project   {project}
   Login     {EMAIL}  {password}

@@ -33,6 +33,7 @@ pub(crate) struct Server {
     address: SocketAddr,
     signals: Signals,
     answerer: Answerer,
+    help: Vec<web::HelpPage>,
     // Held until the end, and not on PostgreSQL.
     _lock: Option<DataLock>,
 }
@@ -71,6 +72,7 @@ impl Server {
             address,
             signals,
             answerer,
+            help: Vec::new(),
             _lock: lock,
         })
     }
@@ -88,6 +90,11 @@ impl Server {
     /// Who is going to answer.
     pub(crate) fn answerer(&mut self) -> &mut Answerer {
         &mut self.answerer
+    }
+
+    /// Serves these pages under `/help/`.
+    pub(crate) fn show_help(&mut self, pages: Vec<web::HelpPage>) {
+        self.help = pages;
     }
 
     /// Where the server can be reached from this machine.
@@ -122,6 +129,7 @@ impl Server {
         );
         let pages = web::router(&web::Config {
             static_dir: config.static_dir.clone(),
+            help: self.help,
         });
         let limits = ServeConfig {
             grace: LAST_WORDS,

@@ -2,6 +2,10 @@
 //!
 //! Everything is in the binary; no page asks a third party for anything.
 
+mod help;
+
+pub use help::HelpPage;
+
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -25,9 +29,11 @@ struct Assets;
 pub struct Config {
     /// Folder served under `/static/`; without one there are no such paths.
     pub static_dir: Option<PathBuf>,
+    /// Pages served under `/help/`; without any there are no such paths.
+    pub help: Vec<HelpPage>,
 }
 
-/// `/`, `/assets/…` and, if there is a folder for it, `/static/…`.
+/// `/`, `/assets/…`, `/help/…` if there are pages for it, and, if there is a folder for it, `/static/…`.
 pub fn router(config: &Config) -> Router {
     let pages = Router::new()
         .route("/", get(|headers: HeaderMap| asset("index.html", headers)))
@@ -37,6 +43,7 @@ pub fn router(config: &Config) -> Router {
                 asset(&name, headers).await
             }),
         );
+    let pages = pages.merge(help::router(&config.help));
     match &config.static_dir {
         None => pages,
         Some(folder) => pages.merge(static_files(folder)),
@@ -171,6 +178,7 @@ mod tests {
         std::fs::write(dir.path().join("secret.txt"), "hidden").unwrap();
         let router = router(&Config {
             static_dir: Some(folder),
+            ..Config::default()
         });
 
         let response = get(
