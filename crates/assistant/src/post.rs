@@ -102,7 +102,7 @@ type Launch = (Begun, Ticket);
 enum Outcome {
     Done(Posted),
     /// A turn that runs now.
-    Runs(Launch),
+    Runs(Box<Launch>),
     /// A turn that began and ended in the transaction, and the queued one that followed it.
     Ended(Box<(Begun, Option<Launch>)>),
     /// Another request made the conversation in the meantime.
@@ -188,7 +188,7 @@ impl Engine {
                 Outcome::Done(posted) => posted,
                 Outcome::Runs(launch) => {
                     let place = beginning_of(launch.0.turn.key);
-                    self.launch(launch);
+                    self.launch(*launch);
                     Posted::Began(place)
                 }
                 Outcome::Ended(ended) => {
@@ -332,7 +332,7 @@ async fn create(
     };
     let begun = begin_turn(c, inner, &mut conversation, new, now).await?;
     let ticket = inner.adopt(begun.turn.key);
-    Ok(Outcome::Runs((begun, ticket)))
+    Ok(Outcome::Runs(Box::new((begun, ticket))))
 }
 
 async fn start(
@@ -368,7 +368,7 @@ async fn start(
     let begun = begin_turn(c, inner, &mut conversation, new, now).await?;
     if has_text || resumption.ready {
         let ticket = inner.adopt(begun.turn.key);
-        return Ok(Outcome::Runs((begun, ticket)));
+        return Ok(Outcome::Runs(Box::new((begun, ticket))));
     }
     // Otherwise there is nothing to ask the model: the answer came too late, other questions are still open, or
     // nothing was asked.
