@@ -139,26 +139,39 @@ fn delimited(tag: &str, data: &str) -> String {
     format!("\n\n<{tag}>\n{harmless}\n</{tag}>")
 }
 
-/// The newest messages that fit the budget, beginning with a user's, every tool call followed by its result.
+/// The newest messages that fit the budget, beginning with a user's, every tool call followed by its result. The
+/// newest question and the newest message are there however long they are: without them there is nothing to ask.
 fn chat_history(history: &[Message], budget: usize) -> Vec<ChatMessage> {
-    let results: HashMap<&str, &str> = history
-        .iter()
-        .filter_map(|message| match &message.body {
-            Body::Tool(tool) => Some((tool.tool_call_id.as_str(), tool.content.as_str())),
-            _ => None,
-        })
-        .collect();
+    let is_question = |message: &Message| matches!(message.body, Body::Human(_));
+    let question = history.iter().rposition(is_question);
+    // Results since the answer that is looked at. By answer, because some models count their calls anew in each.
+    let mut results = HashMap::new();
     let mut left = budget;
     let mut newest_first: Vec<Vec<ChatMessage>> = Vec::new();
-    for message in history.iter().rev() {
-        let group = chat_group(message, &results);
-        let tokens: usize = group.iter().map(estimated_tokens).sum();
-        // The newest message is always asked, however long it is.
-        if tokens > left && !newest_first.is_empty() {
-            break;
+    let reserved = question.map_or(0, |index| tokens_of(&chat_group(&history[index], &results)));
+    left = left.saturating_sub(reserved);
+    let mut is_full = false;
+    for (index, message) in history.iter().enumerate().rev() {
+        if let Body::Tool(tool) = &message.body {
+            results.insert(tool.tool_call_id.as_str(), tool.content.as_str());
+            continue;
         }
-        left = left.saturating_sub(tokens);
-        newest_first.push(group);
+        let group = chat_group(message, &results);
+        if matches!(&message.body, Body::Ai(ai) if !ai.tool_calls.is_empty()) {
+            results.clear();
+        }
+        if question != Some(index) {
+            let tokens = tokens_of(&group);
+            is_full |= tokens > left && !newest_first.is_empty();
+            left = left.saturating_sub(tokens);
+        }
+        match question {
+            // What lies between the question and what fits is left out.
+            Some(question) if is_full && index > question => {}
+            Some(question) if is_full && index < question => break,
+            None if is_full => break,
+            _ => newest_first.push(group),
+        }
     }
     newest_first
         .into_iter()
@@ -166,6 +179,10 @@ fn chat_history(history: &[Message], budget: usize) -> Vec<ChatMessage> {
         .flatten()
         .skip_while(|message| !matches!(message, ChatMessage::User { .. }))
         .collect()
+}
+
+fn tokens_of(group: &[ChatMessage]) -> usize {
+    group.iter().map(estimated_tokens).sum()
 }
 
 /// A message as the model sees it; an answer with calls together with all their results, because models refuse
@@ -298,6 +315,25 @@ mod tests {
             "u",
             "the newest message is always asked"
         );
+    }
+
+    #[test]
+    fn the_question_is_asked_however_much_was_done_since() {
+        let long = "x".repeat(300);
+        let history = [
+            human("earlier"),
+            Message::ai(id(), "answer"),
+            human("and now?"),
+            call(&long),
+            result(&long),
+            call("look"),
+            result("look"),
+        ];
+        let cut = chat_history(&history, 60);
+        assert_eq!(kinds(&cut), "uat", "{cut:?}");
+        assert!(matches!(&cut[0], ChatMessage::User { content } if content == "and now?"));
+        assert_eq!(kinds(&chat_history(&history, 0)), "uat");
+        assert_eq!(kinds(&chat_history(&history, 10_000)), "uauatat");
     }
 
     #[test]

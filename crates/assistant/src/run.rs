@@ -143,18 +143,28 @@ impl Engine {
         }
     }
 
+    /// The newest messages, in any case as far back as the newest question: a turn may have done a lot since.
     async fn history(&self, turn: &Turn) -> Result<Vec<Message>, store::Error> {
         let key = turn.key;
         let recent = self
             .0
             .store
             .read(move |c| {
-                Box::pin(messages::list_recent(
-                    c,
-                    key.project_id,
-                    key.conversation_id,
-                    HISTORY_MESSAGES,
-                ))
+                Box::pin(async move {
+                    let (project, id) = (key.project_id, key.conversation_id);
+                    let mut limit = HISTORY_MESSAGES;
+                    loop {
+                        let recent = messages::list_recent(c, project, id, limit).await?;
+                        let is_question = |it: &messages::StoredMessage| {
+                            matches!(it.message.body, Body::Human(_))
+                        };
+                        let is_all = i64::try_from(recent.len()).is_ok_and(|found| found < limit);
+                        if is_all || recent.iter().any(is_question) {
+                            return Ok::<_, store::Error>(recent);
+                        }
+                        limit *= 4;
+                    }
+                })
             })
             .await?;
         Ok(recent.into_iter().map(|stored| stored.message).collect())

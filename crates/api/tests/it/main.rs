@@ -1,16 +1,27 @@
 //! The API from outside, over real HTTP, on both engines.
 
+#![cfg(test)]
+
+mod access;
+mod accounts;
+mod approvals;
 mod articles;
+mod bodies;
 mod cancel;
 mod cancel_race;
 mod common;
+mod credentials;
 mod deletion;
 mod listing;
 mod notes;
 mod ownership;
+mod prompts;
 mod queue;
 mod queue_drain;
 mod queue_race;
 mod retrieval;
+mod routes;
 mod smoke;
+mod throttles;
+mod tools;
 mod turns;
