@@ -12,6 +12,8 @@ pub(crate) enum Offer {
     Json,
     /// A stream of events, or JSON.
     StreamOrJson,
+    /// JSON, or a stream of events for who names that.
+    JsonOrStream,
 }
 
 /// What is answered.
@@ -37,6 +39,13 @@ pub(crate) fn negotiate(headers: &HeaderMap, offer: Offer) -> Result<Accepted, A
         Offer::StreamOrJson if accept.stream => Some(Accepted::Stream {
             delta: accept.delta,
         }),
+        Offer::JsonOrStream if accept.stream => Some(Accepted::Stream {
+            delta: accept.delta,
+        }),
+        Offer::JsonOrStream if accept.any || accept.application || accept.json => {
+            Some(Accepted::Json)
+        }
+        Offer::JsonOrStream => accept.text.then_some(Accepted::Stream { delta: false }),
         // Who names JSON and not the stream wants JSON, whatever wildcards follow.
         Offer::StreamOrJson if accept.json => Some(Accepted::Json),
         Offer::StreamOrJson if accept.any || accept.text => Some(Accepted::Stream { delta: false }),
@@ -138,6 +147,25 @@ mod tests {
                 is_accepted,
                 "{accept:?}"
             );
+        }
+    }
+
+    #[test]
+    fn where_json_is_the_rule_the_stream_is_for_who_names_it() {
+        let stream = Some(Accepted::Stream { delta: false });
+        for (accept, expected) in [
+            (None, Some(Accepted::Json)),
+            (Some("*/*"), Some(Accepted::Json)),
+            (Some("text/html, */*;q=0.8"), Some(Accepted::Json)),
+            (Some("application/*"), Some(Accepted::Json)),
+            (Some("application/json"), Some(Accepted::Json)),
+            (Some("text/event-stream"), stream),
+            (Some("text/event-stream, application/json"), stream),
+            (Some("text/event-stream;q=0, */*"), Some(Accepted::Json)),
+            (Some("text/*"), stream),
+            (Some("text/html"), None),
+        ] {
+            assert_eq!(chosen(accept, Offer::JsonOrStream), expected, "{accept:?}");
         }
     }
 

@@ -10,6 +10,7 @@ use axum::extract::Request;
 use model::scopes::{Scope, Verb};
 use model::{Code, MemberLevel, OrganizationId, ProjectId, fields::UuidKind};
 use std::sync::Arc;
+use store::Conn;
 use store::keys::Key;
 use store::organizations::Organization;
 use store::projects::ProjectForUser;
@@ -71,6 +72,15 @@ impl Access {
     pub const fn streams(self) -> Self {
         Self {
             offer: Offer::StreamOrJson,
+            ..self
+        }
+    }
+
+    /// The endpoint answers with JSON, or with a stream of events when the client names that.
+    #[must_use]
+    pub const fn may_stream(self) -> Self {
+        Self {
+            offer: Offer::JsonOrStream,
             ..self
         }
     }
@@ -266,6 +276,29 @@ impl App {
             .await?;
         found.ok_or_else(unknown)
     }
+}
+
+/// Whether a caller who was let through to a project would still be: for answers that go on for long.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn is_still_allowed(
+    c: &Conn,
+    caller: &Caller,
+    project: ProjectId,
+) -> store::Result<bool> {
+    let Some(found) = store::projects::find_for_user(c, project, caller.user.id).await? else {
+        return Ok(false);
+    };
+    if let Some(key) = &caller.key {
+        let is_valid = store::keys::find(c, key.id)
+            .await?
+            .is_some_and(|key| key.revoked_at.is_none());
+        if !is_valid || check_restrictions(key, &found.organization, Some(project)).is_err() {
+            return Ok(false);
+        }
+    }
+    Ok(found.level.is_some())
 }
 
 /// `?format=json` is the form we have; another one does not exist (conventions.md 3).

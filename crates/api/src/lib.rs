@@ -7,6 +7,7 @@
 
 mod accept;
 mod access;
+mod activity;
 pub mod address;
 mod app;
 mod articles;
@@ -18,6 +19,7 @@ mod conversations;
 mod cors;
 mod edge;
 mod error;
+mod events;
 mod health;
 mod keys;
 mod metrics;
@@ -47,6 +49,8 @@ fn routes() -> Routes {
     Routes::new()
         .merge(conversations::routes())
         .merge(articles::routes())
+        .merge(events::routes())
+        .merge(activity::routes())
         .merge(users::routes())
         .merge(keys::routes())
         .merge(projects::routes())

@@ -7,6 +7,7 @@ use futures::Stream;
 use model::frames::{Cursor, Dialect};
 use model::{ConversationId, ProjectId};
 use std::sync::Arc;
+use std::time::Duration;
 use store::turns::{self, Turn, TurnKey};
 use store::{conversations, frames};
 use tokio::sync::watch;
@@ -57,6 +58,11 @@ impl Engine {
             open: None,
         };
         futures::stream::unfold(Some(reader), |reader| async move { reader?.next().await })
+    }
+
+    /// After how long a pause a stream shows that it lives.
+    pub fn keep_alive(&self) -> Duration {
+        self.0.config.keep_alive
     }
 
     /// Waits until a turn has ended. `false`: the server stops first.

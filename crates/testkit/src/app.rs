@@ -85,7 +85,7 @@ impl Setup {
         let router = api::router(&app, web::router(&web::Config::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let shutdown = CancellationToken::new();
+        let shutdown = app.shutdown.clone();
         let server = tokio::spawn(api::serve(listener, router, self.serve, shutdown.clone()));
         let http = crate::client::http_client();
         TestApp {
@@ -115,7 +115,8 @@ pub struct TestApp {
     pub store: Store,
     /// The server's turns.
     pub assistant: assistant::Engine,
-    app: App,
+    /// What the server's handlers share.
+    pub app: App,
     secret_key: SecretKey,
     setup: Setup,
     shutdown: CancellationToken,

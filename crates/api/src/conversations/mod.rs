@@ -4,7 +4,7 @@ mod create;
 mod fields;
 mod queue;
 mod schema;
-mod stream;
+pub(crate) mod stream;
 
 use crate::app::StatusCodes;
 use crate::{Access, ApiError, Call, CommonErrors, Routes};

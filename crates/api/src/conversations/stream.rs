@@ -8,7 +8,7 @@ use std::convert::Infallible;
 
 /// A response that sends the events as they come. Nothing between server and client may hold it back, change it
 /// or keep it.
-pub(super) fn events(
+pub(crate) fn events(
     status: StatusCode,
     events: impl Stream<Item = Bytes> + Send + 'static,
 ) -> Response {

@@ -12,6 +12,7 @@ mod cancel_race;
 mod common;
 mod credentials;
 mod deletion;
+mod events;
 mod listing;
 mod notes;
 mod ownership;
