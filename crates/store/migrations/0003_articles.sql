@@ -44,31 +44,33 @@ CREATE TABLE article_passage (
   -- The headings above it, joined by " › ".
   heading TEXT NOT NULL,
   text TEXT NOT NULL,
+  -- As the article's; here too, because the search passes over thousands of passages.
+  is_enabled BOOLEAN NOT NULL,
   -- Folded and stemmed words (model::text::terms), separated by single spaces.
   title_terms TEXT NOT NULL,
   heading_terms TEXT NOT NULL,
   terms TEXT NOT NULL,
-  -- "§" and the project's id, which no text contains as a word, keep the projects apart inside the index.
-  search TSVECTOR NOT NULL GENERATED ALWAYS AS (array_to_tsvector(array_remove(string_to_array('§' || CAST(project_id AS TEXT) || ' ' || title_terms || ' ' || heading_terms || ' ' || terms, ' '), ''))) STORED, -- postgres
+  -- Every term with the project's id before it ("7§queu"), so that no project's search meets another's passages.
+  search TSVECTOR NOT NULL GENERATED ALWAYS AS (array_to_tsvector(array_remove(string_to_array(replace(' ' || title_terms || ' ' || heading_terms || ' ' || terms, ' ', ' ' || CAST(project_id AS TEXT) || '§'), ' '), ''))) STORED, -- postgres
   PRIMARY KEY (project_id, id), -- postgres
   UNIQUE (project_id, id), -- sqlite
   FOREIGN KEY (project_id, article_id) REFERENCES article (project_id, id)
 );
 CREATE UNIQUE INDEX article_passage_place ON article_passage (project_id, article_id, number);
 
-CREATE INDEX article_passage_search ON article_passage USING GIN (search); -- postgres
+CREATE INDEX article_passage_search ON article_passage USING GIN (search) WITH (fastupdate = off); -- postgres
 
 -- The terms are cut already, so the tokenizer only has to split at spaces. Triggers keep the index in step, whatever
 -- statement changes a passage.
 CREATE VIRTUAL TABLE article_search USING fts5 (terms, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'); -- sqlite
 CREATE TRIGGER article_passage_inserted AFTER INSERT ON article_passage BEGIN -- sqlite
   INSERT INTO article_search (rowid, terms) -- sqlite
-  VALUES (new.search_id, '§' || new.project_id || ' ' || new.title_terms || ' ' || new.heading_terms || ' ' || new.terms); -- sqlite
+  VALUES (new.search_id, replace(' ' || new.title_terms || ' ' || new.heading_terms || ' ' || new.terms, ' ', ' ' || new.project_id || '§')); -- sqlite
 END; -- sqlite
-CREATE TRIGGER article_passage_updated AFTER UPDATE ON article_passage BEGIN -- sqlite
+CREATE TRIGGER article_passage_updated AFTER UPDATE OF search_id, project_id, title_terms, heading_terms, terms ON article_passage BEGIN -- sqlite
   DELETE FROM article_search WHERE rowid = old.search_id; -- sqlite
   INSERT INTO article_search (rowid, terms) -- sqlite
-  VALUES (new.search_id, '§' || new.project_id || ' ' || new.title_terms || ' ' || new.heading_terms || ' ' || new.terms); -- sqlite
+  VALUES (new.search_id, replace(' ' || new.title_terms || ' ' || new.heading_terms || ' ' || new.terms, ' ', ' ' || new.project_id || '§')); -- sqlite
 END; -- sqlite
 CREATE TRIGGER article_passage_deleted AFTER DELETE ON article_passage BEGIN -- sqlite
   DELETE FROM article_search WHERE rowid = old.search_id; -- sqlite

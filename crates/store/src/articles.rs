@@ -32,10 +32,11 @@ statements! {
     DELETE = "DELETE FROM article WHERE project_id = ?1 AND id = ?2";
     SIZE = "SELECT passages, words FROM article WHERE project_id = ?1 AND id = ?2";
 
-    INSERT_PASSAGE = "INSERT INTO article_passage (project_id, id, article_id, number, heading, text, title_terms, \
-                                                   heading_terms, terms) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    INSERT_PASSAGE = "INSERT INTO article_passage (project_id, id, article_id, number, heading, text, is_enabled, \
+                                                   title_terms, heading_terms, terms) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     RENAME_PASSAGES = "UPDATE article_passage SET title_terms = ?3 WHERE project_id = ?1 AND article_id = ?2";
+    SWITCH_PASSAGES = "UPDATE article_passage SET is_enabled = ?3 WHERE project_id = ?1 AND article_id = ?2";
     DELETE_PASSAGES = "DELETE FROM article_passage WHERE project_id = ?1 AND article_id = ?2";
 
     COUNT = "SELECT articles FROM article_totals WHERE project_id = ?1";
@@ -108,26 +109,7 @@ pub async fn create(
 ) -> Result<Article> {
     let mut totals = Totals::lock(c, project).await?;
     let size = Size::of(&new.body);
-    let values = params![
-        project,
-        new.id,
-        &new.title,
-        new.body.markdown(),
-        &new.url,
-        new.is_enabled,
-        &new.source_path,
-        size.passages,
-        size.words,
-        now
-    ];
-    c.exec(INSERT, values).await?;
-    totals
-        .insert_passages(c, project, new.id, &new.title, &new.body)
-        .await?;
-    totals.articles += 1;
-    totals.add(size, new.is_enabled);
-    totals.save(c, project).await?;
-    Ok(Article {
+    let article = Article {
         id: new.id,
         title: new.title.clone(),
         body: new.body.markdown().to_owned(),
@@ -136,7 +118,27 @@ pub async fn create(
         source_path: new.source_path.clone(),
         created_at: now,
         updated_at: now,
-    })
+    };
+    let values = params![
+        project,
+        article.id,
+        &article.title,
+        &article.body,
+        &article.url,
+        article.is_enabled,
+        &article.source_path,
+        size.passages,
+        size.words,
+        now
+    ];
+    c.exec(INSERT, values).await?;
+    totals
+        .insert_passages(c, project, &article, &new.body)
+        .await?;
+    totals.articles += 1;
+    totals.add(size, article.is_enabled);
+    totals.save(c, project).await?;
+    Ok(article)
 }
 
 /// Changes an article and returns it as it is now; `None`: there is no such article. `updated_at` moves only when
@@ -166,14 +168,18 @@ pub async fn update(
     let new_body = change.body.as_ref().filter(|_| article.body != old.body);
     if let Some(body) = new_body {
         c.exec(DELETE_PASSAGES, params![project, id]).await?;
-        totals
-            .insert_passages(c, project, id, &article.title, body)
-            .await?;
+        totals.insert_passages(c, project, &article, body).await?;
         size = Size::of(body);
-    } else if article.title != old.title {
-        let title_terms = joined_terms(&article.title);
-        c.exec(RENAME_PASSAGES, params![project, id, &title_terms])
-            .await?;
+    } else {
+        if article.title != old.title {
+            let title_terms = joined_terms(&article.title);
+            c.exec(RENAME_PASSAGES, params![project, id, &title_terms])
+                .await?;
+        }
+        if article.is_enabled != old.is_enabled {
+            c.exec(SWITCH_PASSAGES, params![project, id, article.is_enabled])
+                .await?;
+        }
     }
     let values = params![
         project,
@@ -300,20 +306,20 @@ impl Totals {
         &mut self,
         c: &Conn,
         project: ProjectId,
-        article: ArticleId,
-        title: &str,
+        article: &Article,
         body: &Body,
     ) -> Result<()> {
-        let title_terms = joined_terms(title);
+        let title_terms = joined_terms(&article.title);
         for (number, passage) in (1_i64..).zip(body.passages()) {
             self.last_passage += 1;
             let values = params![
                 project,
                 self.last_passage,
-                article,
+                article.id,
                 number,
                 &passage.heading,
                 &passage.text,
+                article.is_enabled,
                 &title_terms,
                 &passage.heading_terms,
                 &passage.terms

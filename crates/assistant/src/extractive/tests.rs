@@ -153,3 +153,49 @@ fn pieces_are_words_and_add_up() {
     assert_eq!(pieces("one two\n\nthree"), ["one ", "two\n\n", "three"]);
     assert_eq!(pieces(" lead"), [" ", "lead"]);
 }
+
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_passages() -> impl Strategy<Value = Vec<Passage>> {
+        let text = prop_oneof![
+            any::<String>(),
+            "([#`~>|*_.:-]{0,3} ?[a-z]{0,6}[.:]?\n?){0,80}"
+        ];
+        let passage = (text, "\\PC{0,20}", 0.0..1.0_f64, 0..3_u128).prop_map(
+            |(text, title, score, article)| Passage {
+                heading: (article == 1).then(|| title.clone()),
+                ..passage(article, &title, &text, score)
+            },
+        );
+        prop::collection::vec(passage, 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn anything_can_be_answered(
+            question in prop_oneof![any::<String>(), "[a-z ]{0,40}"],
+            previous in prop::option::of("[a-z ]{0,20}"),
+            passages in any_passages(),
+        ) {
+            let answer = answer(&question, previous.as_deref(), &passages);
+            prop_assert_eq!(pieces(&answer.text).concat(), answer.text.clone());
+            prop_assert!(answer.text.ends_with(NO_MODEL));
+            prop_assert!(answer.sources.len() <= QUOTES_MAX);
+        }
+
+        #[test]
+        fn pieces_begin_with_words(text in any::<String>()) {
+            let pieces = pieces(&text);
+            prop_assert_eq!(pieces.concat(), text.clone());
+            prop_assert!(pieces.iter().skip(1).all(|piece| !piece.starts_with(char::is_whitespace)));
+        }
+
+        #[test]
+        fn excerpts_are_part_of_the_text(question in "[a-f ]{0,20}", text in "([a-f]{1,4}[ .:\n]{1,2}|- |1\\. |```\n){0,300}") {
+            let interest = Interest::new(&Query::new(&question), &[]);
+            prop_assert!(text.contains(excerpt(&interest, &text)));
+        }
+    }
+}

@@ -77,8 +77,8 @@ pub enum ImportError {
 /// Imports every `*.md` file below `dir` into the project, in the order of their paths, each in a transaction of its
 /// own. `progress` is told of every file.
 ///
-/// An article remembers its file (the folder's name and the path in it), so importing again updates it. Articles whose
-/// files are gone stay. Not followed or read: hidden folders and files, links that leave the folder, links to folders,
+/// An article remembers its file (the folder's name and the path in it), so importing again updates it. A link that the
+/// file does not name stays, and so do articles whose files are gone. Not followed or read: hidden folders and files, links that leave the folder, links to folders,
 /// anything that is not a regular file, files over 1 MiB.
 ///
 /// # Errors
@@ -166,7 +166,7 @@ async fn save(
                 let change = ArticleChange {
                     title: Some(content.title),
                     body: Some(content.body),
-                    url: Some(content.url),
+                    url: content.url.map(Some),
                     is_enabled: None,
                 };
                 articles::update(c, project, old.id, &change, now).await?;
@@ -179,7 +179,7 @@ async fn save(
 fn says_the_same(article: &Article, content: &Content) -> bool {
     article.title == content.title
         && article.body == content.body.markdown()
-        && article.url == content.url
+        && (content.url.is_none() || article.url == content.url)
 }
 
 #[cfg(test)]

@@ -34,21 +34,15 @@ macro_rules! joined {
 
 macro_rules! matching {
     (sqlite) => {
-        concat!(
-            " FROM article_search CROSS JOIN ",
-            joined!(),
-            " WHERE article_search MATCH ?2 AND p.search_id = article_search.rowid \
-                AND p.project_id = ?1 AND a.is_enabled \
-              ORDER BY article_search.rowid DESC LIMIT ?3"
-        )
+        " FROM article_search CROSS JOIN article_passage p \
+          WHERE article_search MATCH ?2 AND p.search_id = article_search.rowid \
+            AND p.project_id = ?1 AND p.is_enabled \
+          ORDER BY article_search.rowid DESC LIMIT ?3"
     };
     (postgres) => {
-        concat!(
-            " FROM ",
-            joined!(),
-            " WHERE p.search @@ CAST(CAST(?2 AS TEXT) AS TSQUERY) AND p.project_id = ?1 AND a.is_enabled \
-              ORDER BY p.id DESC LIMIT ?3"
-        )
+        " FROM article_passage p \
+          WHERE p.search @@ CAST(CAST(?2 AS TEXT) AS TSQUERY) AND p.project_id = ?1 AND p.is_enabled \
+          ORDER BY p.id DESC LIMIT ?3"
     };
 }
 
@@ -210,8 +204,8 @@ async fn places(c: &Conn, project: ProjectId, forms: &[Form]) -> Result<BTreeMap
 /// The newest passages that contain a term, and their articles.
 async fn matches(c: &Conn, project: ProjectId, term: &str) -> Result<Vec<(i64, ArticleId)>> {
     let (sql, pattern) = match c.engine() {
-        Engine::Sqlite => (MATCHES_SQLITE, format!("\"§{project}\" AND \"{term}\"")),
-        Engine::Postgres => (MATCHES_POSTGRES, format!("'§{project}' & '{term}'")),
+        Engine::Sqlite => (MATCHES_SQLITE, format!("\"{project}§{term}\"")),
+        Engine::Postgres => (MATCHES_POSTGRES, format!("'{project}§{term}'")),
     };
     c.all(sql, params![project, &pattern, PASSAGES_PER_TERM])
         .await
@@ -223,11 +217,8 @@ async fn corrected(c: &Conn, project: ProjectId, term: &str) -> Result<Option<Fo
     for length in [3, 1] {
         let beginning: String = term.chars().take(length).collect();
         let (sql, pattern) = match c.engine() {
-            Engine::Sqlite => (
-                WORDS_SQLITE,
-                format!("\"§{project}\" AND \"{beginning}\" *"),
-            ),
-            Engine::Postgres => (WORDS_POSTGRES, format!("'§{project}' & '{beginning}':*")),
+            Engine::Sqlite => (WORDS_SQLITE, format!("\"{project}§{beginning}\" *")),
+            Engine::Postgres => (WORDS_POSTGRES, format!("'{project}§{beginning}':*")),
         };
         let texts: Vec<String> = c
             .all(sql, params![project, &pattern, PASSAGES_PER_CORRECTION])

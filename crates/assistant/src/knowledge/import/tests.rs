@@ -6,6 +6,7 @@ use store::testing::TestStore;
 store::on_both_engines! {
     a_folder_becomes_articles,
     importing_again_changes_what_changed,
+    a_link_that_the_file_does_not_name_stays,
     what_cannot_be_imported_is_reported,
 }
 
@@ -86,6 +87,28 @@ async fn importing_again_changes_what_changed(store: TestStore) {
         }
     );
     assert_eq!(shown(&store, project).await.len(), 3);
+}
+
+async fn a_link_that_the_file_does_not_name_stays(store: TestStore) {
+    let project = project(&store).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = |front: &str| {
+        write(
+            dir.path(),
+            "a.md",
+            &format!("---\n{front}\n---\n# A\n\ntext"),
+        )
+    };
+    for (front, changed, url) in [
+        ("url: https://x.y", 0, "https://x.y"),
+        ("other: value", 0, "https://x.y"),
+        ("url: https://z.z", 1, "https://z.z"),
+    ] {
+        file(front);
+        let (report, _) = import(&store, project, dir.path()).await;
+        assert_eq!(report.updated, changed, "{front}");
+        assert_eq!(shown(&store, project).await, [format!("A {url} true")]);
+    }
 }
 
 async fn what_cannot_be_imported_is_reported(store: TestStore) {

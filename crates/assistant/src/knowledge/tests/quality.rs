@@ -9,6 +9,7 @@ use crate::extractive::answer;
 use model::Env;
 use serde::Deserialize;
 use std::path::Path;
+use store::Engine;
 use store::testing::TestStore;
 
 store::on_both_engines! { labelled_questions_find_their_articles }
@@ -112,6 +113,42 @@ async fn labelled_questions_find_their_articles(store: TestStore) {
         assert!(rate(score.among_three, score.asked) >= 0.9, "{score:?}");
         assert!(rate(score.rejected, score.unrelated) >= 0.8, "{score:?}");
     }
+}
+
+/// Title, heading and score of what is found for every labelled question.
+async fn everything_found(store: &Store) -> Vec<Vec<(String, Option<String>, f64)>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let project = project(store).await;
+    let folder = root.join("crates/thicket/demo/articles");
+    import_dir(store, &Env::system(), project, &folder, |_| {})
+        .await
+        .unwrap();
+    let lines = std::fs::read_to_string(root.join("bench/knowledge.jsonl")).unwrap();
+    let mut found = Vec::new();
+    for line in lines.lines() {
+        let asked: Labelled = serde_json::from_str(line).unwrap();
+        let passages = retrieve(store, project, &asked.question, None, 20)
+            .await
+            .unwrap();
+        let shown = passages.into_iter().map(|p| (p.title, p.heading, p.score));
+        found.push(shown.collect());
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_engines_find_the_same_in_the_same_order() {
+    let name = "both_engines_find_the_same_in_the_same_order";
+    let Some(postgres) = TestStore::open(Engine::Postgres, name).await.unwrap() else {
+        return;
+    };
+    let sqlite = TestStore::open(Engine::Sqlite, name)
+        .await
+        .unwrap()
+        .unwrap();
+    let found = everything_found(&sqlite).await;
+    assert!(found.iter().any(|passages| passages.len() > 3));
+    assert_eq!(found, everything_found(&postgres).await);
 }
 
 /// File name without ending, and title, of every article in the folder.
