@@ -49,6 +49,8 @@ uuid_ids! {
     QueueItemId,
     /// A piece of knowledge.
     ArticleId,
+    /// A support ticket.
+    TicketId,
     /// One run of the server process; owner of turn leases.
     NodeId,
 }

@@ -23,6 +23,7 @@ pub mod scopes;
 pub mod secrets;
 pub mod settings;
 pub mod text;
+pub mod tickets;
 pub mod time;
 pub mod turns;
 pub mod ui_context;

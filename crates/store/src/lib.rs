@@ -35,6 +35,7 @@ pub mod statements;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod tickets;
 pub mod turns;
 pub mod users;
 mod value;

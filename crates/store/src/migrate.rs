@@ -31,6 +31,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0005_events",
         text: include_str!("../migrations/0005_events.sql"),
     },
+    Migration {
+        name: "0006_tickets",
+        text: include_str!("../migrations/0006_tickets.sql"),
+    },
 ];
 
 /// One step of the schema.

@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use model::{
     ArticleId, ConversationId, KeyId, MessageId, NodeId, OrganizationId, ProjectId, QueueItemId,
-    RoleId, Timestamp, UserId,
+    RoleId, TicketId, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -217,6 +217,7 @@ wrapped_columns! {
     QueueItemId => Uuid,
     ArticleId => Uuid,
     NodeId => Uuid,
+    TicketId => Uuid,
 }
 
 impl<T: Column> FromRow for T {

@@ -72,6 +72,13 @@ pub const STATEMENTS: &[(&str, &[Statement])] = &[
     ("queue", crate::queue::ALL),
     ("roles", crate::roles::ALL),
     ("store", crate::store::ALL),
+    ("tickets/background", crate::tickets::background::ALL),
+    ("tickets/list", crate::tickets::list::ALL),
+    ("tickets/lists", crate::tickets::list::LISTS),
+    ("tickets/merge", crate::tickets::merge::ALL),
+    ("tickets/messages", crate::tickets::messages::ALL),
+    ("tickets/rows", crate::tickets::rows::ALL),
+    ("tickets/totals", crate::tickets::totals::ALL),
     ("turns", crate::turns::ALL),
     ("users", crate::users::ALL),
 ];

@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use model::{
     ArticleId, ConversationId, KeyId, MessageId, NodeId, OrganizationId, ProjectId, QueueItemId,
-    RoleId, Timestamp, UserId,
+    RoleId, TicketId, Timestamp, UserId,
 };
 use std::fmt;
 use uuid::Uuid;
@@ -99,6 +99,7 @@ into_value! {
     QueueItemId => Uuid(|id| id.0),
     ArticleId => Uuid(|id| id.0),
     NodeId => Uuid(|id| id.0),
+    TicketId => Uuid(|id| id.0),
 }
 
 macro_rules! borrow_value {

@@ -155,10 +155,11 @@ async fn schema(store: &Store) -> Schema {
 const DIFFERENT_COLUMNS: &[(&str, &str)] = &[
     ("article_passage", "search_id"),
     ("article_passage", "search"),
+    ("ticket_text", "search_id"),
 ];
 
 /// Indexes likewise.
-const DIFFERENT_INDEXES: &[&str] = &["article_passage_search"];
+const DIFFERENT_INDEXES: &[&str] = &["article_passage_search", "ticket_text_search"];
 
 #[tokio::test]
 async fn both_engines_end_with_the_same_schema() {

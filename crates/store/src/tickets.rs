@@ -1,0 +1,176 @@
+//! Support tickets: rows, counters, events and activities, each operation in one transaction.
+//!
+//! What locks, locks in this order, so that no two operations wait for each other: tickets (by id), then the
+//! project's event counter, then its totals. So events are appended before totals are moved.
+
+pub(crate) mod background;
+mod bulk;
+pub(crate) mod list;
+mod log;
+pub(crate) mod merge;
+pub(crate) mod messages;
+pub(crate) mod rows;
+pub(crate) mod totals;
+
+#[cfg(test)]
+mod tests;
+
+pub use background::{erase_deleted, tell_due_dates, wake_snoozed};
+pub use bulk::{BulkTags, TagAction, set_status, set_tags};
+pub use list::{count, list, list_merged_into, names_of_assignees};
+pub use log::{Actor, ActorKind};
+pub use merge::{MergeError, MergeNotes, Merged, merge};
+pub use messages::{
+    MessageWriteError, add_message, delete_message, edit_message, find_message, list_messages,
+};
+pub use rows::{find, find_for_update};
+pub use totals::unread_count;
+
+use crate::{Conn, Error, Result, organizations, roles};
+use log::Log;
+use model::tickets::{
+    Assignee, AssigneeError, Changed, NewTicket, Ticket, TicketChange, TicketKey,
+};
+use model::{Env, OrganizationId, ProjectId, Timestamp};
+use totals::Totals;
+
+/// Why a ticket could not be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] Error),
+    /// The assignee is not one of the organisation's.
+    #[error(transparent)]
+    Assignee(#[from] AssigneeError),
+}
+
+/// Where an operation takes place, who acts, and when: what all of them need.
+#[derive(Clone)]
+pub struct Scene {
+    /// The tenant.
+    pub project: ProjectId,
+    /// Whose members and roles tickets can be assigned to.
+    pub organization: OrganizationId,
+    /// Who acts.
+    pub actor: Actor,
+    /// Ids for what is logged.
+    pub env: Env,
+    /// One moment for the whole operation.
+    pub now: Timestamp,
+}
+
+/// Makes a ticket, under the project's next number.
+///
+/// # Errors
+/// An assignee that is not one of the organisation's; otherwise when the store fails.
+pub async fn create(c: &Conn, scene: &Scene, new: NewTicket) -> Result<Ticket, WriteError> {
+    if let Some(Some(assignee)) = new.fields.assignee {
+        check_assignee(c, scene.organization, assignee).await?;
+    }
+    let number = crate::events::next_ticket_number(c, scene.project).await?;
+    let ticket = new.into_ticket(scene.project, number, scene.now);
+    rows::insert(c, &ticket).await?;
+    let mut log = Log::new(scene);
+    log.created(&ticket);
+    log.write(c).await?;
+    let mut totals = Totals::new(scene.project);
+    totals.add(&ticket);
+    totals.write(c).await?;
+    Ok(ticket)
+}
+
+/// Reads a ticket for the team: its unread messages are read by that (tickets.md 5). `true` beside it: there were
+/// some.
+///
+/// # Errors
+/// When the store fails.
+pub async fn mark_read(
+    c: &Conn,
+    project: ProjectId,
+    key: TicketKey,
+) -> Result<Option<(Ticket, bool)>> {
+    let Some(mut ticket) = find_for_update(c, project, key).await? else {
+        return Ok(None);
+    };
+    if ticket.unread_team_count == 0 {
+        return Ok(Some((ticket, false)));
+    }
+    let mut totals = Totals::new(project);
+    totals.remove(&ticket);
+    ticket.unread_team_count = 0;
+    totals.add(&ticket);
+    rows::save(c, &ticket).await?;
+    totals.write(c).await?;
+    Ok(Some((ticket, true)))
+}
+
+/// Changes a ticket (tickets.md 6); `None`: there is none. What changed is beside it.
+///
+/// # Errors
+/// An assignee that is not one of the organisation's: nothing was changed then. Otherwise when the store fails.
+pub async fn update(
+    c: &Conn,
+    scene: &Scene,
+    key: TicketKey,
+    change: &TicketChange,
+) -> Result<Option<(Ticket, Changed)>, WriteError> {
+    let Some(mut ticket) = find_for_update(c, scene.project, key).await? else {
+        return Ok(None);
+    };
+    if let Some(Some(assignee)) = change.assignee {
+        check_assignee(c, scene.organization, assignee).await?;
+    }
+    let mut totals = Totals::new(scene.project);
+    totals.remove(&ticket);
+    let changed = ticket.apply(change, scene.now);
+    if !changed.is_any() {
+        return Ok(Some((ticket, changed)));
+    }
+    rows::save(c, &ticket).await?;
+    if changed.tags.is_some() {
+        rows::save_tags(c, &ticket).await?;
+    }
+    let mut log = Log::new(scene);
+    log.changed(c, &ticket, &changed).await?;
+    log.write(c).await?;
+    totals.add(&ticket);
+    totals.write(c).await?;
+    Ok(Some((ticket, changed)))
+}
+
+/// Deletes a ticket: from now on nobody sees it, and later it is erased. `false`: there is none.
+///
+/// # Errors
+/// When the store fails.
+pub async fn delete(c: &Conn, scene: &Scene, key: TicketKey) -> Result<bool> {
+    let Some(mut ticket) = find_for_update(c, scene.project, key).await? else {
+        return Ok(false);
+    };
+    let mut totals = Totals::new(scene.project);
+    totals.remove(&ticket);
+    ticket.deleted_at = Some(scene.now);
+    rows::delete(c, &ticket, scene.actor.user_id()).await?;
+    let mut log = Log::new(scene);
+    log.deleted(&ticket);
+    log.write(c).await?;
+    totals.write(c).await?;
+    Ok(true)
+}
+
+async fn check_assignee(
+    c: &Conn,
+    organization: OrganizationId,
+    assignee: Assignee,
+) -> Result<(), WriteError> {
+    match assignee {
+        Assignee::User(user) => {
+            let level = organizations::find_level(c, organization, user).await?;
+            level.map(|_| ()).ok_or(AssigneeError::NotAMember.into())
+        }
+        Assignee::Role(role) => {
+            let role = roles::find(c, organization, role).await?;
+            role.map(|_| ()).ok_or(AssigneeError::ForeignRole.into())
+        }
+    }
+}

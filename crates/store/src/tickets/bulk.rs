@@ -1,0 +1,151 @@
+//! Changing many tickets at once (tickets.md 10.4, 10.5).
+
+use super::log::Log;
+use super::rows;
+use super::totals::Totals;
+use super::{Scene, find, find_for_update};
+use crate::{Conn, Result};
+use model::TicketId;
+use model::tickets::{Status, Ticket, TicketChange, TicketKey, normal_tags};
+use std::collections::BTreeMap;
+
+/// What is to be done with tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagAction {
+    /// Put these on, too.
+    Add,
+    /// Take these off.
+    Remove,
+    /// Have exactly these.
+    Set,
+}
+
+/// What came of changing many tickets' tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BulkTags {
+    /// The tickets with their tags now, in the order asked for.
+    pub updated: Vec<(TicketId, Vec<String>)>,
+    /// Places in the request of those that there are not.
+    pub skipped: Vec<usize>,
+}
+
+/// Moves tickets to a status; gives those that were in another, in the order asked for. Unknown ones are passed
+/// over.
+///
+/// # Errors
+/// When the store fails.
+pub async fn set_status(
+    c: &Conn,
+    scene: &Scene,
+    ids: &[TicketId],
+    status: Status,
+) -> Result<Vec<Ticket>> {
+    let mut tickets = lock_all(c, scene, ids).await?;
+    let change = TicketChange {
+        status: Some(status),
+        ..TicketChange::default()
+    };
+    let changed = apply(c, scene, &mut tickets, |_| change.clone()).await?;
+    let mut moved = Vec::new();
+    for id in ids {
+        if changed.contains(id)
+            && let Some(ticket) = tickets.remove(id)
+        {
+            moved.push(ticket);
+        }
+    }
+    Ok(moved)
+}
+
+/// Changes the tags of tickets.
+///
+/// # Errors
+/// When the store fails.
+pub async fn set_tags(
+    c: &Conn,
+    scene: &Scene,
+    keys: &[TicketKey],
+    action: TagAction,
+    tags: &[String],
+) -> Result<BulkTags> {
+    let mut named = Vec::with_capacity(keys.len());
+    for key in keys {
+        let id = match key {
+            TicketKey::Id(id) => Some(*id),
+            TicketKey::Number(_) => find(c, scene.project, *key).await?.map(|ticket| ticket.id),
+        };
+        named.push(id);
+    }
+    let ids: Vec<TicketId> = named.iter().flatten().copied().collect();
+    let mut tickets = lock_all(c, scene, &ids).await?;
+    apply(c, scene, &mut tickets, |ticket| TicketChange {
+        tags: Some(combined(&ticket.tags, action, tags)),
+        ..TicketChange::default()
+    })
+    .await?;
+    let mut done = BulkTags::default();
+    for (place, id) in named.into_iter().enumerate() {
+        match id.and_then(|id| tickets.get(&id)) {
+            Some(ticket) => {
+                let entry = (ticket.id, ticket.tags.clone());
+                if !done.updated.contains(&entry) {
+                    done.updated.push(entry);
+                }
+            }
+            None => done.skipped.push(place),
+        }
+    }
+    Ok(done)
+}
+
+fn combined(old: &[String], action: TagAction, tags: &[String]) -> Vec<String> {
+    match action {
+        TagAction::Add => normal_tags(old.iter().chain(tags)),
+        TagAction::Remove => normal_tags(old.iter().filter(|tag| !tags.contains(tag))),
+        TagAction::Set => normal_tags(tags),
+    }
+}
+
+/// The tickets there are, locked one after the other in the order of their ids.
+async fn lock_all(c: &Conn, scene: &Scene, ids: &[TicketId]) -> Result<BTreeMap<TicketId, Ticket>> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut tickets = BTreeMap::new();
+    for id in ids {
+        if let Some(ticket) = find_for_update(c, scene.project, TicketKey::Id(id)).await? {
+            tickets.insert(id, ticket);
+        }
+    }
+    Ok(tickets)
+}
+
+/// Applies a change to each, and logs and counts all of them together; gives those that it changed.
+async fn apply(
+    c: &Conn,
+    scene: &Scene,
+    tickets: &mut BTreeMap<TicketId, Ticket>,
+    change: impl Fn(&Ticket) -> TicketChange,
+) -> Result<Vec<TicketId>> {
+    let mut log = Log::new(scene);
+    let mut totals = Totals::new(scene.project);
+    let mut changed_ids = Vec::new();
+    for ticket in tickets.values_mut() {
+        totals.remove(ticket);
+        let change = change(ticket);
+        let changed = ticket.apply(&change, scene.now);
+        totals.add(ticket);
+        if !changed.is_any() {
+            continue;
+        }
+        rows::save(c, ticket).await?;
+        if changed.tags.is_some() {
+            rows::save_tags(c, ticket).await?;
+        }
+        log.changed(c, ticket, &changed).await?;
+        changed_ids.push(ticket.id);
+    }
+    log.write(c).await?;
+    totals.write(c).await?;
+    Ok(changed_ids)
+}
