@@ -47,6 +47,8 @@ uuid_ids! {
     MessageId,
     /// A message that waits for the running turn to end.
     QueueItemId,
+    /// A customer, as far as they are known.
+    PersonId,
     /// A piece of knowledge.
     ArticleId,
     /// A support ticket.

@@ -16,6 +16,7 @@ pub mod ids;
 pub mod members;
 pub mod messages;
 pub mod pagination;
+pub mod persons;
 mod python;
 pub mod queue;
 pub mod rates;

@@ -35,6 +35,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0006_tickets",
         text: include_str!("../migrations/0006_tickets.sql"),
     },
+    Migration {
+        name: "0007_persons",
+        text: include_str!("../migrations/0007_persons.sql"),
+    },
 ];
 
 /// One step of the schema.

@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 use model::{
-    ArticleId, ConversationId, KeyId, MessageId, NodeId, OrganizationId, ProjectId, QueueItemId,
+    ArticleId, ConversationId, KeyId, MessageId, NodeId, OrganizationId, PersonId, ProjectId, QueueItemId,
     RoleId, TicketId, Timestamp, UserId,
 };
 use uuid::Uuid;
@@ -214,6 +214,7 @@ wrapped_columns! {
     KeyId => Uuid,
     ConversationId => Uuid,
     MessageId => Uuid,
+    PersonId => Uuid,
     QueueItemId => Uuid,
     ArticleId => Uuid,
     NodeId => Uuid,

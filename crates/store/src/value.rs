@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 use model::{
-    ArticleId, ConversationId, KeyId, MessageId, NodeId, OrganizationId, ProjectId, QueueItemId,
+    ArticleId, ConversationId, KeyId, MessageId, NodeId, OrganizationId, PersonId, ProjectId, QueueItemId,
     RoleId, TicketId, Timestamp, UserId,
 };
 use std::fmt;
@@ -96,6 +96,7 @@ into_value! {
     KeyId => Uuid(|id| id.0),
     ConversationId => Uuid(|id| id.0),
     MessageId => Uuid(|id| id.0),
+    PersonId => Uuid(|id| id.0),
     QueueItemId => Uuid(|id| id.0),
     ArticleId => Uuid(|id| id.0),
     NodeId => Uuid(|id| id.0),

@@ -5,6 +5,7 @@ mod erasure;
 mod events;
 mod load;
 mod migrations;
+mod persons;
 mod server;
 mod statements;
 mod tenancy;
