@@ -4,9 +4,11 @@ use crate::Error;
 use crate::commit::approval_view;
 use crate::engine::Engine;
 use model::conversations::{ConversationType, ConversationView, UserView, shown_agent_mode};
+use model::messages::MessageDetail;
 use model::{ConversationId, ProjectId, UserId};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use store::{approvals, conversations, messages};
 
 /// A conversation with everything a client shows of it.
@@ -15,8 +17,8 @@ pub struct ConversationDetail {
     /// The minimal form.
     #[serde(flatten)]
     pub conversation: ConversationView,
-    /// Finished messages, oldest first, absent fields null.
-    pub messages: Vec<Value>,
+    /// Finished messages, oldest first.
+    pub messages: Vec<MessageDetail>,
     /// The stored messages cannot be read by this version; `messages` is empty then.
     pub has_unsupported_content: bool,
     /// The mode the newest turn ran in.
@@ -48,9 +50,10 @@ impl Engine {
                 Box::pin(async move {
                     let page = conversations::list(c, project, user.id, limit, offset).await?;
                     let count = conversations::count(c, project, user.id).await?;
+                    let user = Arc::new(user);
                     let views = page
                         .iter()
-                        .map(|conversation| ConversationView::new(conversation, user.clone()));
+                        .map(|conversation| ConversationView::new(conversation, Arc::clone(&user)));
                     Ok((views.collect(), count))
                 })
             })
@@ -110,9 +113,10 @@ impl Engine {
                     );
                     Ok(Some(ConversationDetail {
                         messages: messages
-                            .iter()
-                            .filter(|stored| !stored.message.is_empty())
-                            .map(|stored| stored.message.to_detail())
+                            .into_iter()
+                            .map(|stored| stored.message)
+                            .filter(|message| !message.is_empty())
+                            .map(MessageDetail)
                             .collect(),
                         has_unsupported_content: unsupported,
                         agent_mode: mode.map(str::to_owned),

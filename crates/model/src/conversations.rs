@@ -1,7 +1,8 @@
 //! A conversation as clients see it, and the rules of its title (ai-conversations.md 1.5, 2; spec "Decisions").
 
 use crate::{ConversationId, ProjectId, Timestamp, UserId};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Longest title, in code points (ai-conversations.md 9.2).
@@ -149,8 +150,9 @@ pub struct ConversationView {
     pub title: String,
     /// What it is about, if known.
     pub topic: Option<String>,
-    /// The owner.
-    pub user: UserView,
+    /// The owner, shared by all entries of a list.
+    #[serde(serialize_with = "serialize_user")]
+    pub user: Arc<UserView>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -170,13 +172,13 @@ pub struct ConversationView {
 
 impl ConversationView {
     /// The view of a conversation and its owner.
-    pub fn new(conversation: &Conversation, user: UserView) -> Self {
+    pub fn new(conversation: &Conversation, user: impl Into<Arc<UserView>>) -> Self {
         Self {
             id: conversation.id,
             status: conversation.status,
             title: conversation.title.clone(),
             topic: conversation.topic.clone(),
-            user,
+            user: user.into(),
             created_at: conversation.created_at,
             updated_at: conversation.updated_at,
             kind: conversation.kind,
@@ -186,6 +188,10 @@ impl ConversationView {
             task: None,
         }
     }
+}
+
+fn serialize_user<S: Serializer>(user: &Arc<UserView>, serializer: S) -> Result<S::Ok, S::Error> {
+    user.as_ref().serialize(serializer)
 }
 
 /// The modes a client may ask for: the union over the original's versions (ai-conversations.md 4.1).

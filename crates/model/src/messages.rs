@@ -1,7 +1,8 @@
 //! The messages of a conversation, in the shapes clients know (ai-conversations.md 10).
 
 use crate::MessageId;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -74,10 +75,6 @@ impl Meta {
         } else {
             vec![json!({"type": "thinking", "thinking": text})]
         }
-    }
-
-    fn into_option(self) -> Option<Self> {
-        (self != Self::default()).then_some(self)
     }
 }
 
@@ -207,42 +204,11 @@ impl Message {
 
     /// The form of streams and of storage: nulls left out, keys in alphabetical order (ai-conversations.md 5.1).
     pub fn to_stream_json(&self) -> String {
-        let mut object = self.to_object();
-        object.retain(|_, value| !value.is_null());
-        Value::Object(object).to_string()
-    }
-
-    /// The form of GET: absent fields are null (ai-conversations.md 3.1).
-    pub fn to_detail(&self) -> Value {
-        Value::Object(self.to_object())
-    }
-
-    fn to_object(&self) -> Map<String, Value> {
-        let fields = match &self.body {
-            Body::Human(human) => json!({
-                "content": human.content,
-                "trace_id": human.trace_id,
-                "ui_context": human.ui_context,
-            }),
-            Body::Ai(ai) => json!({
-                "content": ai.content,
-                "meta": ai.meta.clone().and_then(Meta::into_option),
-                "tool_calls": if ai.tool_calls.is_empty() { Value::Null } else { json!(ai.tool_calls) },
-            }),
-            Body::Tool(tool) => json!({
-                "content": tool.content,
-                "tool_call_id": tool.tool_call_id,
-                "ui_payload": tool.ui_payload,
-            }),
-            Body::Failure(content) => json!({ "content": content }),
+        let shape = Shape {
+            message: self,
+            nulls: false,
         };
-        let Value::Object(mut object) = fields else {
-            return Map::new();
-        };
-        object.insert("id".into(), json!(self.id));
-        object.insert("parent_tool_call_id".into(), Value::Null);
-        object.insert("type".into(), json!(self.kind()));
-        object
+        serde_json::to_string(&shape).unwrap_or_default()
     }
 
     /// Reads a stored message; `None` when the text is not one that this version writes.
@@ -272,6 +238,90 @@ impl Message {
             id: stored.id.map(MessageId),
             body,
         })
+    }
+}
+
+/// A message in the form of GET: absent fields are null (ai-conversations.md 3.1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageDetail(pub Message);
+
+impl Serialize for MessageDetail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shape = Shape {
+            message: &self.0,
+            nulls: true,
+        };
+        shape.serialize(serializer)
+    }
+}
+
+/// How a message is written. Long conversations are read whole, so no tree of values is built on the way.
+struct Shape<'a> {
+    message: &'a Message,
+    /// Whether absent fields are written as null or not at all.
+    nulls: bool,
+}
+
+impl Serialize for Shape<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = Fields {
+            map: serializer.serialize_map(None)?,
+            nulls: self.nulls,
+        };
+        let id = self.message.id;
+        let kind = Some(self.message.kind());
+        // In alphabetical order.
+        match &self.message.body {
+            Body::Human(human) => {
+                fields.put("content", Some(&human.content))?;
+                fields.put("id", id)?;
+                fields.put::<()>("parent_tool_call_id", None)?;
+                fields.put("trace_id", human.trace_id)?;
+                fields.put("type", kind)?;
+                let page = human.ui_context.as_ref();
+                fields.put("ui_context", page.filter(|page| !page.is_null()))?;
+            }
+            Body::Ai(ai) => {
+                fields.put("content", Some(&ai.content))?;
+                fields.put("id", id)?;
+                let meta = ai.meta.as_ref();
+                fields.put("meta", meta.filter(|meta| **meta != Meta::default()))?;
+                fields.put::<()>("parent_tool_call_id", None)?;
+                let calls = Some(&ai.tool_calls);
+                fields.put("tool_calls", calls.filter(|calls| !calls.is_empty()))?;
+                fields.put("type", kind)?;
+            }
+            Body::Tool(tool) => {
+                fields.put("content", Some(&tool.content))?;
+                fields.put("id", id)?;
+                fields.put::<()>("parent_tool_call_id", None)?;
+                fields.put("tool_call_id", Some(&tool.tool_call_id))?;
+                fields.put("type", kind)?;
+                fields.put("ui_payload", tool.ui_payload.as_ref())?;
+            }
+            Body::Failure(content) => {
+                fields.put("content", Some(content))?;
+                fields.put("id", id)?;
+                fields.put::<()>("parent_tool_call_id", None)?;
+                fields.put("type", kind)?;
+            }
+        }
+        fields.map.end()
+    }
+}
+
+struct Fields<M> {
+    map: M,
+    nulls: bool,
+}
+
+impl<M: SerializeMap> Fields<M> {
+    fn put<T: Serialize>(&mut self, name: &str, value: Option<T>) -> Result<(), M::Error> {
+        if value.is_some() || self.nulls {
+            self.map.serialize_entry(name, &value)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -344,6 +394,18 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_in_alphabetical_order() {
+        for message in every_kind() {
+            let stream = message.to_stream_json();
+            let sorted: Value = serde_json::from_str(&stream).unwrap();
+            assert_eq!(stream, sorted.to_string());
+            let detail = serde_json::to_string(&MessageDetail(message)).unwrap();
+            let sorted: Value = serde_json::from_str(&detail).unwrap();
+            assert_eq!(detail, sorted.to_string());
+        }
+    }
+
+    #[test]
     fn the_stream_form_leaves_out_nulls_and_sorts_keys() {
         let message = Message::partial(Body::Ai(Ai {
             content: "test response".into(),
@@ -357,7 +419,7 @@ mod tests {
 
     #[test]
     fn the_detail_form_shows_nulls() {
-        let detail = Message::ai(id(), "hi").to_detail();
+        let detail = json!(MessageDetail(Message::ai(id(), "hi")));
         for field in ["meta", "tool_calls", "parent_tool_call_id"] {
             assert_eq!(detail.get(field), Some(&Value::Null), "{field}");
         }

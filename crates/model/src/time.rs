@@ -39,35 +39,83 @@ impl Timestamp {
 
     /// The form with a numeric offset, `…+00:00`, of queue items and the widget (conventions.md 4.4).
     pub fn with_offset(self) -> String {
-        format!("{}+00:00", self.without_zone())
+        self.written("+00:00").as_str().to_owned()
     }
 
-    fn without_zone(self) -> String {
+    /// The moment with a time zone behind it. Lists are full of times, so this is done by hand.
+    fn written(self, zone: &str) -> Written {
         let seconds = self.0.div_euclid(1_000_000);
         let micros = self.0.rem_euclid(1_000_000);
         // Not jiff::Timestamp, whose last moments of the year 9999 are missing.
         let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
-        let date = epoch
+        let moment = epoch
             .checked_add(SignedDuration::from_secs(seconds))
             .unwrap_or(epoch);
-        let whole = date.strftime("%Y-%m-%dT%H:%M:%S");
-        if micros == 0 {
-            whole.to_string()
-        } else {
-            format!("{whole}.{micros:06}")
+        let mut written = Written::default();
+        written.number(moment.year().into(), 4);
+        for (mark, number) in [
+            ("-", moment.month()),
+            ("-", moment.day()),
+            ("T", moment.hour()),
+            (":", moment.minute()),
+            (":", moment.second()),
+        ] {
+            written.text(mark);
+            written.number(number.into(), 2);
         }
+        if micros != 0 {
+            written.text(".");
+            written.number(micros, 6);
+        }
+        written.text(zone);
+        written
+    }
+}
+
+/// A moment as text, without an allocation.
+#[derive(Default)]
+struct Written {
+    bytes: [u8; 32],
+    len: usize,
+}
+
+impl Written {
+    fn text(&mut self, text: &str) {
+        for byte in text.bytes() {
+            self.byte(byte);
+        }
+    }
+
+    /// The last digits of a number, so many of them.
+    fn number(&mut self, number: i64, digits: u32) {
+        for place in (0..digits).rev() {
+            let digit = number / 10_i64.pow(place) % 10;
+            self.byte(b'0' + u8::try_from(digit).unwrap_or(0));
+        }
+    }
+
+    fn byte(&mut self, byte: u8) {
+        if let Some(free) = self.bytes.get_mut(self.len) {
+            *free = byte;
+            self.len += 1;
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        let written = self.bytes.get(..self.len).unwrap_or_default();
+        std::str::from_utf8(written).unwrap_or_default()
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}Z", self.without_zone())
+        f.write_str(self.written("Z").as_str())
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.written("Z").as_str())
     }
 }
 
