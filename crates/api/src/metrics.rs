@@ -7,12 +7,15 @@ use axum::http::{Method, StatusCode};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 const REQUESTS: &str = "thicket_http_requests_total";
 const REQUEST_SECONDS: &str = "thicket_http_request_duration_seconds";
 const BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
 ];
+
+const SUM_UP_EVERY: Duration = Duration::from_secs(5);
 
 /// The process' recorder, which is installed at the first call. `None` when another one was installed before.
 fn handle() -> Option<&'static PrometheusHandle> {
@@ -36,6 +39,21 @@ fn handle() -> Option<&'static PrometheusHandle> {
 /// Begins to record. Without it, what happens before the first reading of `/metrics` would not be counted.
 pub(crate) fn install() {
     handle();
+}
+
+/// Sums up every few seconds what was recorded: until then each sample takes memory, and nobody may ever read
+/// `/metrics`.
+pub(crate) async fn sum_up(shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(SUM_UP_EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Some(handle) = handle() {
+            handle.run_upkeep();
+        }
+    }
 }
 
 /// Everything recorded so far.

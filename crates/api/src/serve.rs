@@ -1,6 +1,7 @@
 //! Accepting connections and serving them, with limits on what one client can hold on to.
 
 use crate::address::Peer;
+use crate::metrics;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -53,6 +54,7 @@ pub async fn serve(
     config: ServeConfig,
     shutdown: CancellationToken,
 ) {
+    tokio::spawn(metrics::sum_up(shutdown.clone()));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
     loop {
