@@ -68,10 +68,10 @@ impl From<Article> for ArticleView {
 #[schema(as = ArticleCreate)]
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
 struct ArticleFields {
-    #[schema(max_length = 400)]
+    #[schema(min_length = 1, max_length = 400)]
     title: String,
     /// Markdown.
-    #[schema(max_length = 200_000)]
+    #[schema(min_length = 1, max_length = 200_000)]
     body: String,
     /// An `http` or `https` address.
     #[schema(format = "uri", max_length = 2_000)]
@@ -86,10 +86,10 @@ struct ArticleFields {
 #[schema(as = PatchedArticle)]
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
 struct PatchedFields {
-    #[schema(required = false, max_length = 400)]
+    #[schema(required = false, min_length = 1, max_length = 400)]
     title: String,
     /// Markdown.
-    #[schema(required = false, max_length = 200_000)]
+    #[schema(required = false, min_length = 1, max_length = 200_000)]
     body: String,
     /// An `http` or `https` address; null removes it.
     #[schema(format = "uri", max_length = 2_000)]

@@ -4,7 +4,7 @@
 mod live;
 
 use crate::accept::Accepted;
-use crate::openapi::CommonErrors;
+use crate::openapi::{CommonErrors, ErrorEnvelope, StreamEvent};
 use crate::{Access, ApiError, Call, Routes};
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
@@ -81,15 +81,15 @@ struct EventPage {
     tag = "events",
     params(
         ("project_id" = String, Path, description = "Id of the project, or `@current`."),
-        ("after" = Option<i64>, Query, description = "A cursor: only what came after it."),
+        ("after" = Option<i64>, Query, minimum = 0, description = "A cursor: only what came after it."),
         ("limit" = Option<i64>, Query, description = "Length of the page, default 100, at most 1000."),
-        ("Last-Event-ID" = Option<i64>, Header, description = "As `after`, and wins over it."),
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "As `after`, and wins over it."),
     ),
     responses(
         (status = 200, description = "A page of events, or the stream.", content(
-            (EventPage = "application/json"), (String = "text/event-stream"),
+            (EventPage = "application/json"), (StreamEvent = "text/event-stream"),
         )),
-        (status = 410, description = "The events after this cursor are no longer kept."),
+        (status = 410, body = ErrorEnvelope, description = "The events after this cursor are no longer kept."),
         CommonErrors,
     ),
     security(("PersonalAPIKeyAuth" = ["ticket:read"]))

@@ -10,6 +10,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use utoipa::openapi::path::Paths;
@@ -25,10 +26,9 @@ use utoipa::{IntoResponses, PartialSchema as _, ToSchema};
 const SECURITY_SCHEME: &str = "PersonalAPIKeyAuth";
 
 /// What a client is told when a request fails.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = Error)]
-#[expect(dead_code, reason = "describes what ApiError renders")]
-struct ErrorEnvelope {
+pub(crate) struct ErrorEnvelope {
     /// Family of the error.
     #[schema(rename = "type", example = "validation_error")]
     kind: String,
@@ -39,8 +39,29 @@ struct ErrorEnvelope {
     #[schema(example = "This field is required.")]
     detail: String,
     /// The field it is about; nested names are joined with `__`.
-    #[schema(example = "content")]
+    #[schema(example = "content", required = true)]
     attr: Option<String>,
+}
+
+/// An error without an envelope, where clients of the original expect that.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlainError {
+    /// What went wrong.
+    #[schema(example = "Conversation not found")]
+    error: String,
+}
+
+/// One server-sent event. Comments and `retry:` lines may come in between.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StreamEvent {
+    /// What `data` is, such as `message` or `conversation`.
+    event: String,
+    /// JSON on one line.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+    /// The cursor to read on from.
+    #[schema(required = false)]
+    id: String,
 }
 
 /// The answers that every operation can give, by status, as names of reusable responses.

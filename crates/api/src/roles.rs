@@ -56,7 +56,7 @@ struct RoleMember {
 #[expect(dead_code, reason = "describes the body, which is read field by field")]
 struct NewRole {
     /// Unique within the organisation.
-    #[schema(max_length = 200)]
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
 }
 

@@ -5,6 +5,7 @@ use super::fields::{MessageFields, message_fields};
 use super::{schema, stream};
 use crate::accept::Accepted;
 use crate::app::StatusCodes;
+use crate::openapi::{ErrorEnvelope, StreamEvent};
 use crate::{Access, ApiError, Call, CommonErrors};
 use assistant::{Place, Post, PostRefusal, Posted};
 use axum::Json;
@@ -47,16 +48,20 @@ pub(super) const ACCESS: Access = Access::write("conversation")
     request_body = schema::ConversationCreate,
     security(("PersonalAPIKeyAuth" = ["conversation:write"])),
     responses(
+        CommonErrors,
         (status = 201, description = "A turn has begun.", content(
-            (schema::Conversation = "application/json"), (String = "text/event-stream"),
+            (schema::Conversation = "application/json"), (StreamEvent = "text/event-stream"),
         )),
         (status = 200, description = "Attached to a turn that began before.", content(
-            (schema::Conversation = "application/json"), (String = "text/event-stream"),
+            (schema::Conversation = "application/json"), (StreamEvent = "text/event-stream"),
         )),
-        (status = 402, description = "The project's credits for the assistant are used up."),
-        (status = 409, description = "A turn is running. Wait for its end, cancel it, or queue the message."),
-        (status = 410, description = "The events after this cursor are no longer kept."),
-        CommonErrors,
+        (status = 400, body = schema::AnyError,
+            description = "The body breaks a rule, or there is nothing to attach to, or the conversation is another user's."),
+        (status = 402, body = ErrorEnvelope, description = "The project's credits for the assistant are used up."),
+        (status = 404, body = schema::AnyError, description = "No such project, or the conversation was deleted."),
+        (status = 409, body = ErrorEnvelope,
+            description = "A turn is running. Wait for its end, cancel it, or queue the message."),
+        (status = 410, body = ErrorEnvelope, description = "The events after this cursor are no longer kept."),
     ),
 )]
 pub(super) async fn create(mut call: Call) -> Result<Response, ApiError> {

@@ -27,7 +27,12 @@ type Target = (ProjectId, UserId, ConversationId);
         ("conversation" = Uuid, Path, description = "Id of the conversation."),
     ),
     security(("PersonalAPIKeyAuth" = ["conversation:read"])),
-    responses((status = 200, body = schema::Queue), CommonErrors),
+    responses(
+        CommonErrors,
+        (status = 200, body = schema::Queue),
+        (status = 403, body = schema::AnyError, description = "The key lacks a scope, or the conversation is another user's."),
+        (status = 404, body = schema::AnyError, description = "No such project, or no such conversation."),
+    ),
 )]
 pub(super) async fn retrieve(call: Call) -> Result<Response, ApiError> {
     let (project, user, id) = target(&call)?;
@@ -50,9 +55,11 @@ pub(super) async fn retrieve(call: Call) -> Result<Response, ApiError> {
     request_body = schema::QueueMessageCreate,
     security(("PersonalAPIKeyAuth" = ["conversation:write"])),
     responses(
-        (status = 200, body = schema::Queue),
-        (status = 409, description = "Two messages wait already (`queue_full`), or none runs (`not_running`)."),
         CommonErrors,
+        (status = 200, body = schema::Queue),
+        (status = 403, body = schema::AnyError, description = "The key lacks a scope, or the conversation is another user's."),
+        (status = 404, body = schema::AnyError, description = "No such project, or no such conversation."),
+        (status = 409, body = schema::QueueConflict, description = "The message cannot be queued now."),
     ),
 )]
 pub(super) async fn create(mut call: Call) -> Result<Response, ApiError> {
@@ -112,7 +119,12 @@ pub(super) async fn create(mut call: Call) -> Result<Response, ApiError> {
     ),
     request_body = schema::QueueMessageUpdate,
     security(("PersonalAPIKeyAuth" = ["conversation:write"])),
-    responses((status = 200, body = schema::Queue), CommonErrors),
+    responses(
+        CommonErrors,
+        (status = 200, body = schema::Queue),
+        (status = 403, body = schema::AnyError, description = "The key lacks a scope, or the conversation is another user's."),
+        (status = 404, body = schema::QueueItemNotFound, description = "No such project, conversation or waiting message."),
+    ),
 )]
 pub(super) async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
     let (project, user, id) = target(&call)?;
@@ -144,7 +156,13 @@ pub(super) async fn partial_update(mut call: Call) -> Result<Response, ApiError>
         ("queue_id" = Uuid, Path, description = "Id of the waiting message."),
     ),
     security(("PersonalAPIKeyAuth" = ["conversation:write"])),
-    responses((status = 204, description = "Removed."), (status = 200, body = schema::Queue), CommonErrors),
+    responses(
+        CommonErrors,
+        (status = 204, description = "Removed."),
+        (status = 200, body = schema::Queue, description = "Removed; this is the rest."),
+        (status = 403, body = schema::AnyError, description = "The key lacks a scope, or the conversation is another user's."),
+        (status = 404, body = schema::QueueItemNotFound, description = "No such project, conversation or waiting message."),
+    ),
 )]
 pub(super) async fn destroy(call: Call) -> Result<Response, ApiError> {
     let (project, user, id) = target(&call)?;
@@ -173,7 +191,12 @@ pub(super) async fn destroy(call: Call) -> Result<Response, ApiError> {
         ("conversation" = Uuid, Path, description = "Id of the conversation."),
     ),
     security(("PersonalAPIKeyAuth" = ["conversation:write"])),
-    responses((status = 200, body = schema::Queue), CommonErrors),
+    responses(
+        CommonErrors,
+        (status = 200, body = schema::Queue),
+        (status = 403, body = schema::AnyError, description = "The key lacks a scope, or the conversation is another user's."),
+        (status = 404, body = schema::AnyError, description = "No such project, or no such conversation."),
+    ),
 )]
 pub(super) async fn clear(call: Call) -> Result<Response, ApiError> {
     let (project, user, id) = target(&call)?;

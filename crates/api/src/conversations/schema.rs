@@ -3,6 +3,7 @@
 
 #![expect(dead_code, reason = "describes what the handlers render")]
 
+use crate::openapi::{ErrorEnvelope, PlainError};
 use model::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -10,12 +11,52 @@ use std::collections::HashMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// Why a message cannot be queued.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct QueueConflict {
+    error: QueueConflictReason,
+    /// The same for people.
+    detail: String,
+}
+
+/// `queue_full`: two messages wait already. `not_running`: no turn runs, and `Prefer: handling=strict` asks for one.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum QueueConflictReason {
+    QueueFull,
+    NotRunning,
+}
+
+/// No such message waits.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NoSuchQueueItem {
+    #[schema(pattern = "^Queue message not found\\.$")]
+    detail: String,
+}
+
+/// An error of a route that has both kinds.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum AnyError {
+    Envelope(ErrorEnvelope),
+    Plain(PlainError),
+}
+
+/// What is missing: the project, the conversation, or the waiting message.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum QueueItemNotFound {
+    Envelope(ErrorEnvelope),
+    Plain(PlainError),
+    Item(NoSuchQueueItem),
+}
+
 /// What the assistant is asked.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ConversationCreate {
     /// The user's text, at most 40,000 code points after trimming. `null` attaches to the running turn, or goes with
     /// `resume_payload`.
-    #[schema(required = true, max_length = 40000)]
+    #[schema(required = true, min_length = 1, max_length = 40000)]
     content: Option<String>,
     /// The conversation's id, minted by the client. An unknown one makes a conversation.
     conversation: Uuid,

@@ -90,14 +90,7 @@ async fn keys_need_the_scope_that_is_named(setup: Setup) {
 async fn a_project_that_does_not_exist_is_told_from_one_that_is_not_yours(setup: Setup) {
     let app = setup.start().await;
     let (tenant, other) = (app.tenant().await, app.tenant().await);
-    for unknown in [
-        "999999",
-        "abc",
-        "-1",
-        "0x1",
-        "99999999999999999999",
-        "@me",
-    ] {
+    for unknown in ["999999", "abc", "-1", "0x1", "99999999999999999999", "@me"] {
         let reply = tenant.api.get(&path(unknown)).await;
         assert_json(&reply, 404, &not_found("Project not found."));
     }
