@@ -135,7 +135,8 @@ fn runs(text: &str) -> impl Iterator<Item = Run> + '_ {
 fn joins_words(text: &str, at: usize, before: char, sign: char) -> bool {
     let rest = &text[at + sign.len_utf8()..];
     if is_apostrophe(sign) {
-        return before.is_alphabetic() && rest.chars().next().is_some_and(char::is_alphabetic);
+        let goes_on = |c: char| c.is_alphabetic() && !is_unspaced(c);
+        return before.is_alphabetic() && rest.chars().next().is_some_and(goes_on);
     }
     sign == ',' && before.is_ascii_digit() && {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
