@@ -12,6 +12,7 @@ use model::queue::QueueItem;
 use model::turns::{TurnKind, TurnStatus};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use store::approvals::Approval;
 use store::turns::{PartialChange, Turn, TurnKey};
 use store::{Conn, approvals, conversations, frames, messages, queue, turns};
@@ -100,12 +101,15 @@ pub(crate) async fn commit_step(
         return Ok(None);
     };
     let mut new_frames = number_frames(last_seq - count + 1, None, &step.messages);
+    let mut created_at = now;
     for (approval, seq) in step
         .approvals
         .iter()
         .zip(last_seq + 1 - to_i64(step.approvals.len())..)
     {
-        approvals::create(c, key, approval, now).await?;
+        approvals::create(c, key, approval, created_at).await?;
+        // They are listed by their time, so it keeps the order in which the model asked.
+        created_at = created_at.plus(Duration::from_micros(1));
         new_frames.push(Frame {
             seq,
             kind: FrameKind::Approval,

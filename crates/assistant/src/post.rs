@@ -11,7 +11,7 @@ use model::conversations::{
     Conversation, ConversationType, ConversationView, Status, UserView, title_from_message,
 };
 use model::frames::{Cursor, spaced_json};
-use model::messages::Message;
+use model::messages::{Body, Message};
 use model::turns::{Addressee, PostDecision, PostShape, TurnOptions, TurnStatus, decide};
 use model::{ConversationId, MessageId, ProjectId, UserId};
 use std::sync::Arc;
@@ -448,7 +448,11 @@ async fn replay(c: &Conn, conversation: &Conversation, number: i64) -> Result<Po
         return Ok(Posted::Attached(beginning_of(key)));
     }
     let all = messages::list(c, conversation.project_id, conversation.id).await?;
-    let last = all.into_iter().rfind(|stored| stored.turn == Some(number));
+    // The user's own text is no answer: of a turn that was cancelled at once nothing is left.
+    let is_said = |message: &Message| !matches!(message.body, Body::Human(_));
+    let last = all
+        .into_iter()
+        .rfind(|stored| stored.turn == Some(number) && is_said(&stored.message));
     Ok(Posted::Answered {
         turn: number,
         last_message: last.map(|stored| stored.message.to_stream_json()),

@@ -53,31 +53,29 @@ pub(crate) async fn resume(
     };
     let settled = match Resume::of(payload) {
         Resume::Approve { proposal_id } => {
-            let call = decide(c, conversation, &proposal_id, "approved", now).await?;
-            call.and_then(|call_id| take(&mut open, &call_id))
-                .map(|call| {
-                    let payload = json!({ (call.name.as_str()): call.args });
-                    tool_message(
-                        inner,
-                        &call.id,
-                        result_of(&call.name),
-                        payload.as_object().cloned(),
-                    )
-                })
+            let call = decide(c, conversation, &mut open, &proposal_id, "approved", now).await?;
+            call.map(|call| {
+                let payload = json!({ (call.name.as_str()): call.args });
+                tool_message(
+                    inner,
+                    &call.id,
+                    result_of(&call.name),
+                    payload.as_object().cloned(),
+                )
+            })
         }
         Resume::Reject {
             proposal_id,
             feedback,
         } => {
-            let call = decide(c, conversation, &proposal_id, "rejected", now).await?;
-            call.and_then(|call_id| take(&mut open, &call_id))
-                .map(|call| {
-                    let text = match feedback {
-                        Some(words) => format!("The user declined this call and said: {words}"),
-                        None => "The user declined this call.".to_owned(),
-                    };
-                    tool_message(inner, &call.id, text, None)
-                })
+            let call = decide(c, conversation, &mut open, &proposal_id, "rejected", now).await?;
+            call.map(|call| {
+                let text = match feedback {
+                    Some(words) => format!("The user declined this call and said: {words}"),
+                    None => "The user declined this call.".to_owned(),
+                };
+                tool_message(inner, &call.id, text, None)
+            })
         }
         Resume::ClientToolResult {
             tool_call_id,
@@ -107,23 +105,35 @@ pub(crate) async fn resume(
     Ok(resumption)
 }
 
-/// Decides a pending proposal and gives the call it is about. A proposal that is not waiting gives nothing.
+/// Decides a pending proposal and takes the call it is about out of the open ones. A proposal that is not waiting
+/// gives nothing; one that is recorded as waiting although its call is not is rejected, whatever was decided.
 async fn decide(
     c: &Conn,
     conversation: &Conversation,
+    open: &mut Vec<ToolCall>,
     proposal_id: &str,
     decision: &str,
     now: Timestamp,
-) -> Result<Option<String>, store::Error> {
+) -> Result<Option<ToolCall>, store::Error> {
     let (project, id) = (conversation.project_id, conversation.id);
-    if !approvals::decide(c, project, id, proposal_id, decision, now).await? {
-        return Ok(None);
-    }
+    // The id is the client's, so it is compared with ours and goes nowhere else.
     let all = approvals::list(c, project, id).await?;
-    Ok(all
+    let waiting = all
         .into_iter()
-        .find(|approval| approval.proposal_id == proposal_id)
-        .and_then(|approval| approval.tool_call_id))
+        .find(|approval| approval.proposal_id == proposal_id && approval.is_pending());
+    let Some(approval) = waiting else {
+        return Ok(None);
+    };
+    let call = approval
+        .tool_call_id
+        .and_then(|call_id| take(open, &call_id));
+    let decision = if call.is_some() {
+        decision
+    } else {
+        "auto_rejected"
+    };
+    approvals::decide(c, project, id, &approval.proposal_id, decision, now).await?;
+    Ok(call)
 }
 
 fn take(open: &mut Vec<ToolCall>, call_id: &str) -> Option<ToolCall> {

@@ -106,7 +106,8 @@ fn proposal(
 
 /// The calls of the newest answer that have no result yet.
 ///
-/// Calls are open only until the user writes on: later text abandons them.
+/// Calls are open only until the user writes on: later text abandons them. A failure does not: it tells of a
+/// decision that came too late or twice, and the other questions are still open.
 pub(crate) fn pending_calls<'a>(
     messages: impl DoubleEndedIterator<Item = &'a Message>,
 ) -> Vec<ToolCall> {
@@ -124,8 +125,8 @@ pub(crate) fn pending_calls<'a>(
                     .cloned()
                     .collect();
             }
-            Body::Ai(_) => {}
-            Body::Human(_) | Body::Failure(_) => return Vec::new(),
+            Body::Ai(_) | Body::Failure(_) => {}
+            Body::Human(_) => return Vec::new(),
         }
     }
     Vec::new()

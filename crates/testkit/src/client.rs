@@ -297,6 +297,8 @@ pub struct EventStream {
     pub headers: HeaderMap,
     body: futures::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
     buffer: BytesMut,
+    /// So much of the buffer holds no end of an event.
+    searched: usize,
     /// Comments and `retry:` hints that came between the events.
     pub hints: Vec<String>,
 }
@@ -309,6 +311,7 @@ impl EventStream {
             headers: response.headers().clone(),
             body: response.bytes_stream().boxed(),
             buffer: BytesMut::new(),
+            searched: 0,
             hints: Vec::new(),
         }
     }
@@ -323,8 +326,10 @@ impl EventStream {
     /// The next event; `None` at the end of the stream. Fails the test when nothing comes for long.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
-                let raw = self.buffer.split_to(end + 2);
+            let fresh = &self.buffer[self.searched..];
+            if let Some(end) = fresh.windows(2).position(|pair| pair == b"\n\n") {
+                let raw = self.buffer.split_to(self.searched + end + 2);
+                self.searched = 0;
                 let raw = std::str::from_utf8(&raw)
                     .expect("events are UTF-8")
                     .to_owned();
@@ -334,6 +339,7 @@ impl EventStream {
                 }
                 return Some(Event::of(&raw));
             }
+            self.searched = self.buffer.len().saturating_sub(1);
             let chunk = tokio::time::timeout(PATIENCE, self.body.next())
                 .await
                 .expect("the stream goes on");

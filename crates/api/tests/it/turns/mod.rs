@@ -1,0 +1,17 @@
+//! Turns: what begins them, what their streams say, and what they survive.
+
+mod cursors;
+mod model_failures;
+mod post;
+mod post_body;
+mod post_json;
+mod post_order;
+mod post_resume;
+mod readers;
+mod reconnect;
+mod repeats;
+mod research;
+mod scene;
+mod snapshots;
+mod streams;
+mod titles;

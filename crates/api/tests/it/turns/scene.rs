@@ -1,0 +1,124 @@
+//! What the tests of turns and streams share.
+
+use crate::common::Stage;
+use http::Method;
+use llm::{Provider, ProviderConfig, ProviderKind};
+use serde_json::{Value, json};
+use std::time::Duration;
+use store::turns::{Turn, TurnKey};
+use testkit::{Chat, Event, EventStream, Gate, Reply, Script, Setup, StubModel, TestApp};
+
+/// Looks at leases, at turns of other servers and at old frames so often that no test waits for it.
+pub fn brisk(mut setup: Setup) -> Setup {
+    setup.assistant.look_every = Duration::from_millis(20);
+    setup
+}
+
+/// Answers with a model whose client is set up with the test's own limits.
+pub fn answered_with(
+    mut setup: Setup,
+    model: &StubModel,
+    kind: ProviderKind,
+    change: impl FnOnce(&mut ProviderConfig),
+) -> Setup {
+    let mut config = ProviderConfig::new(kind, "stub");
+    config.base_url = match kind {
+        ProviderKind::OpenAi => model.openai_url(),
+        ProviderKind::Anthropic => model.anthropic_url(),
+    };
+    config.max_retries = 0;
+    change(&mut config);
+    setup.assistant.answerer = assistant::Answerer::Model(Provider::new(config).unwrap());
+    setup
+}
+
+/// Begins a turn in which the model waits at the gate before every piece.
+pub async fn hold(stage: &Stage, chat: &Chat, pieces: &[&str]) -> (EventStream, Gate) {
+    let gate = Gate::new();
+    let pieces = pieces.iter().copied();
+    stage.model.script([Script::text(pieces).gated(&gate)]);
+    (chat.say("go on").await.expect(201), gate)
+}
+
+/// An answer that waits at the gate before every piece and before its end, so that every piece is a frame of its own.
+pub fn stepwise(gate: &Gate, pieces: &[&str]) -> Script {
+    let nothing = Script::text([""; 0]);
+    let steps = pieces.iter().fold(nothing, |script, piece| {
+        script.and_wait(gate).and_text([*piece])
+    });
+    steps.and_wait(gate)
+}
+
+/// A body with a member set, or replaced.
+pub fn with(mut body: Value, name: &str, value: Value) -> Value {
+    body[name] = value;
+    body
+}
+
+/// A body without a member.
+pub fn without(mut body: Value, name: &str) -> Value {
+    body.as_object_mut().unwrap().remove(name);
+    body
+}
+
+/// An attaching POST whose answer is read to its end.
+pub async fn attach_reply(chat: &Chat, query: &str, headers: &[(&str, &str)]) -> Reply {
+    let mut request = chat
+        .api
+        .request(Method::POST, &format!("{}{query}", chat.root()));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    chat.api.send(request.json(&chat.attaching())).await
+}
+
+/// POSTs a body with an `Accept` header and reads the answer to its end.
+pub async fn post_accepting(chat: &Chat, accept: &str, body: &Value) -> Reply {
+    let request = chat.api.request(Method::POST, &chat.root());
+    chat.api
+        .send(request.header("accept", accept).json(body))
+        .await
+}
+
+/// The events as the bytes they came in.
+pub fn raw(events: &[Event]) -> String {
+    events.iter().map(|event| event.raw.as_str()).collect()
+}
+
+/// The sequence number in an event's id.
+pub fn seq(event: &Event) -> i64 {
+    event.id.split_once(':').unwrap().1.parse().unwrap()
+}
+
+/// A conversation's final messages as the detail form has them, but without their ids.
+pub async fn messages_without_ids(chat: &Chat) -> Vec<Value> {
+    let detail = chat.detail().await;
+    let messages = detail["messages"].as_array().unwrap().clone();
+    let bare = |message: Value| without(message, "id");
+    messages.into_iter().map(bare).collect()
+}
+
+/// The caller's conversations, as the list counts them.
+pub async fn count(chat: &Chat) -> i64 {
+    let list = chat.api.get(&chat.root()).await.expect(200);
+    list.json["count"].as_i64().unwrap()
+}
+
+/// A turn as it is stored, for what no client can see.
+pub async fn stored_turn(app: &TestApp, chat: &Chat, number: i64) -> Turn {
+    let key = TurnKey {
+        project_id: chat.project,
+        conversation_id: model::ConversationId(chat.id),
+        number,
+    };
+    let found = app
+        .store
+        .read(move |c| Box::pin(store::turns::find(c, key)))
+        .await;
+    found.unwrap().unwrap()
+}
+
+/// `contextual_tools` with one tool of this name.
+pub fn tool(name: &str, rules: Value) -> Value {
+    json!({ name: rules })
+}
