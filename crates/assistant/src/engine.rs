@@ -2,21 +2,18 @@
 
 use crate::answerer::Answerer;
 use bus::{End, Feed, Hub};
-use model::{ConversationId, Env, NodeId};
+use model::{Env, NodeId};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::turns::{self, TurnKey};
-use store::{Store, frames};
+use store::{Result, Store, frames};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Between two looks at leases, feeds and old frames.
-const TICK: Duration = Duration::from_secs(1);
 /// Ended turns whose frames are deleted in one look.
-const FORGOTTEN_PER_TICK: i64 = 256;
-/// Running turns examined in one look; those whose leases run out first come first.
-const LEASES_PER_TICK: i64 = 10_000;
+const FORGOTTEN_PER_LOOK: i64 = 256;
 
 /// How the engine behaves.
 #[derive(Clone)]
@@ -30,6 +27,8 @@ pub struct Config {
     pub lease: Duration,
     /// How often running turns give a sign of life. Default 2 s.
     pub heartbeat: Duration,
+    /// Between two looks at leases, at turns that run elsewhere and at old frames. Default 1 s.
+    pub look_every: Duration,
     /// How long a turn's frames are kept after its end. Default 1 h.
     pub stream_retention: Duration,
     /// How long running turns may go on after the server was told to stop. Default 30 s.
@@ -63,6 +62,7 @@ impl Config {
             exclusive: false,
             lease: Duration::from_secs(6),
             heartbeat: Duration::from_secs(2),
+            look_every: Duration::from_secs(1),
             stream_retention: Duration::from_secs(3600),
             shutdown_grace: Duration::from_secs(30),
             keep_alive: Duration::from_secs(15),
@@ -93,7 +93,8 @@ pub(crate) struct Inner {
     /// This run of the process, as owner of leases.
     pub node: NodeId,
     /// The turns that run here.
-    running: Mutex<HashMap<(ConversationId, i64), CancellationToken>>,
+    running: Mutex<HashMap<TurnKey, TicketOut>>,
+    tickets: AtomicU64,
     /// Every task that must come to its end before the process may.
     pub tasks: TaskTracker,
     /// No new turns.
@@ -108,14 +109,27 @@ pub(crate) struct Ticket {
     pub key: TurnKey,
     pub feed: Arc<Feed>,
     pub cancel: CancellationToken,
+    id: u64,
     inner: Arc<Inner>,
+}
+
+/// What the engine knows of a ticket that is out.
+struct TicketOut {
+    id: u64,
+    cancel: CancellationToken,
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.inner
-            .lock_running()
-            .remove(&(self.key.conversation_id, self.key.number));
+        {
+            let mut running = self.inner.lock_running();
+            // Not a later ticket for the same turn, which was lost and taken over again.
+            if running.get(&self.key).is_some_and(|out| out.id == self.id) {
+                running.remove(&self.key);
+            }
+        }
+        // Unless its end was published, what comes of the turn now is found in the log.
+        self.feed.mark_remote();
     }
 }
 
@@ -126,29 +140,39 @@ impl Inner {
         let feed = self.hub.open(key.conversation_id, key.number);
         feed.mark_local();
         let cancel = CancellationToken::new();
-        self.lock_running()
-            .insert((key.conversation_id, key.number), cancel.clone());
+        let id = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let out = TicketOut {
+            id,
+            cancel: cancel.clone(),
+        };
+        self.lock_running().insert(key, out);
         Ticket {
             key,
             feed,
             cancel,
+            id,
             inner: Arc::clone(self),
         }
     }
 
     /// Stops the model call of a turn that was ended by somebody else.
     pub(crate) fn interrupt(&self, key: TurnKey) {
-        if let Some(cancel) = self.lock_running().get(&(key.conversation_id, key.number)) {
-            cancel.cancel();
+        if let Some(out) = self.lock_running().get(&key) {
+            out.cancel.cancel();
         }
     }
 
-    fn runs_here(&self, key: TurnKey) -> bool {
-        self.lock_running()
-            .contains_key(&(key.conversation_id, key.number))
+    /// Whether a turn runs here.
+    pub(crate) fn runs_here(&self, key: TurnKey) -> bool {
+        self.lock_running().contains_key(&key)
     }
 
-    fn lock_running(&self) -> MutexGuard<'_, HashMap<(ConversationId, i64), CancellationToken>> {
+    /// The turns that run here.
+    pub(crate) fn running_keys(&self) -> Vec<TurnKey> {
+        self.lock_running().keys().copied().collect()
+    }
+
+    fn lock_running(&self) -> MutexGuard<'_, HashMap<TurnKey, TicketOut>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -176,6 +200,7 @@ impl Engine {
             hub: Hub::default(),
             node,
             running: Mutex::default(),
+            tickets: AtomicU64::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
@@ -272,7 +297,7 @@ impl Engine {
 
     async fn look_after_turns(self) {
         let inner = &self.0;
-        let mut ticks = tokio::time::interval(TICK);
+        let mut ticks = tokio::time::interval(inner.config.look_every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -280,7 +305,7 @@ impl Engine {
                 _ = ticks.tick() => {}
             }
             let looks = [
-                ("take over", self.take_over_orphans().await),
+                ("leases", self.look_at_leases().await),
                 ("follow", self.follow_remote_turns().await),
                 ("forget", self.forget_old_frames().await),
             ];
@@ -292,29 +317,8 @@ impl Engine {
         }
     }
 
-    /// Takes over what nobody runs: turns of dead processes, and turns of this one whose task is gone.
-    async fn take_over_orphans(&self) -> Result<(), store::Error> {
-        let inner = &self.0;
-        let now = inner.env.now();
-        let running = inner
-            .store
-            .read(move |c| Box::pin(turns::list_running(c, LEASES_PER_TICK)))
-            .await?;
-        for turn in running {
-            let orphaned = if turn.owner == inner.node {
-                !inner.runs_here(turn.key)
-            } else {
-                inner.config.exclusive || turn.lease_until < now
-            };
-            if orphaned && !inner.draining.is_cancelled() {
-                self.take_over(turn.key, turn.epoch).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Fetches news of turns that run in other processes and are read in this one.
-    async fn follow_remote_turns(&self) -> Result<(), store::Error> {
+    async fn follow_remote_turns(&self) -> Result<()> {
         for (conversation, number, feed) in self.0.hub.sweep() {
             let seq = feed.last_seq();
             let (news, end) = self
@@ -346,7 +350,7 @@ impl Engine {
     }
 
     /// Deletes the frames of turns that ended longer ago than the retention. Messages stay.
-    async fn forget_old_frames(&self) -> Result<(), store::Error> {
+    async fn forget_old_frames(&self) -> Result<()> {
         let inner = &self.0;
         let retention =
             i64::try_from(inner.config.stream_retention.as_micros()).unwrap_or(i64::MAX);
@@ -354,7 +358,7 @@ impl Engine {
             model::Timestamp::from_micros(inner.env.now().as_micros().saturating_sub(retention));
         let old = inner
             .store
-            .read(move |c| Box::pin(turns::list_ended_before(c, before, FORGOTTEN_PER_TICK)))
+            .read(move |c| Box::pin(turns::list_ended_before(c, before, FORGOTTEN_PER_LOOK)))
             .await?;
         for key in old {
             inner

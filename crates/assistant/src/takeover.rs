@@ -1,14 +1,70 @@
-//! Taking over a turn whose process died (spec "Crash, stop, takeover").
+//! Taking over a turn whose process died, and letting go of one that was taken over (spec "Crash, stop, takeover").
 
 use crate::call::Said;
 use crate::commit::Fence;
 use crate::engine::Engine;
 use model::frames::Partial;
+use std::collections::HashSet;
 use std::sync::Arc;
-use store::turns::{self, TurnKey};
+use store::turns::{self, Lease, TurnKey};
 use store::{conversations, frames};
 
+/// Running turns examined in one look; those whose leases run out first come first.
+const LEASES_PER_LOOK: i64 = 10_000;
+
 impl Engine {
+    /// Takes over what nobody runs: turns of dead processes, and turns of this one whose task is gone. Lets go of
+    /// what is no longer this process'.
+    pub(crate) async fn look_at_leases(&self) -> Result<(), store::Error> {
+        let inner = &self.0;
+        let now = inner.env.now();
+        // Before the leases are read, so that a turn that begins in between is not taken for a lost one.
+        let mine = inner.running_keys();
+        let running = inner
+            .store
+            .read(move |c| Box::pin(turns::list_running(c, LEASES_PER_LOOK)))
+            .await?;
+        self.let_go_of_lost_turns(mine, &running).await?;
+        for turn in running {
+            let orphaned = if turn.owner == inner.node {
+                !inner.runs_here(turn.key)
+            } else {
+                inner.config.exclusive || turn.lease_until < now
+            };
+            if orphaned && !inner.draining.is_cancelled() {
+                self.take_over(turn.key, turn.epoch).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops the tasks of turns that another process has ended or taken over: a task that waits for its model
+    /// would find out only with the next word. Readers here go on from the log.
+    async fn let_go_of_lost_turns(
+        &self,
+        mut mine: Vec<TurnKey>,
+        running: &[Lease],
+    ) -> Result<(), store::Error> {
+        let inner = &self.0;
+        let held: HashSet<TurnKey> = running
+            .iter()
+            .filter(|turn| turn.owner == inner.node)
+            .map(|turn| turn.key)
+            .collect();
+        mine.retain(|key| !held.contains(key));
+        for key in mine {
+            let found = inner
+                .store
+                .read(move |c| Box::pin(turns::find(c, key)))
+                .await?;
+            // One that is not there yet is about to begin.
+            if found.is_some_and(|turn| turn.ended_at.is_some() || turn.owner != inner.node) {
+                inner.interrupt(key);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a running turn over from the holder of `epoch`, unless somebody was quicker.
     ///
     /// If answer text of the running model call is in the log, the turn is closed: the text is kept as a final

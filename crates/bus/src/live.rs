@@ -83,6 +83,11 @@ impl Feed {
         self.lock().local = true;
     }
 
+    /// Takes the mark back: this process runs the turn no longer.
+    pub fn mark_remote(&self) {
+        self.lock().local = false;
+    }
+
     /// Whether news must be fetched from the log: the turn has not ended and runs elsewhere.
     pub fn needs_polling(&self) -> bool {
         let state = self.lock();
@@ -257,6 +262,8 @@ mod tests {
         assert_eq!(hub.sweep().len(), 1);
         feed.mark_local();
         assert_eq!(hub.sweep().len(), 0, "a local turn needs no polling");
+        feed.mark_remote();
+        assert_eq!(hub.sweep().len(), 1, "a turn that was given away does");
         drop(feed);
         hub.sweep();
         assert!(hub.find(id, 1).is_none());
