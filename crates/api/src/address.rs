@@ -89,6 +89,30 @@ impl fmt::Display for Peer {
     }
 }
 
+/// Who sent the request: the other end of the connection, or who a trusted proxy says it was. Of several addresses
+/// that proxies have added to each other, the last one that is not a trusted proxy's: what stands before it was
+/// written by the client.
+pub(crate) fn client(
+    trusted: &Networks,
+    peer: Option<Peer>,
+    headers: &HeaderMap,
+) -> Option<IpAddr> {
+    let Peer(peer) = peer?;
+    let mut client = peer;
+    let lists = headers.get_all("x-forwarded-for");
+    let lists: Vec<_> = lists.iter().filter_map(|list| list.to_str().ok()).collect();
+    for text in lists.iter().rev().flat_map(|list| list.rsplit(',')) {
+        if !trusted.contain(client) {
+            break;
+        }
+        let Ok(address) = text.trim().parse::<IpAddr>() else {
+            break;
+        };
+        client = address.to_canonical();
+    }
+    Some(client)
+}
+
 /// Scheme and host that absolute links begin with, without a slash at the end: the configured one, else what a
 /// trusted proxy says the client asked for, else the request's own `Host`.
 pub(crate) fn base_url(
@@ -168,6 +192,38 @@ mod tests {
         }
         for text in ["x", "10.0.0.0/33", "10.0.0.0/", "::/129", "example.com"] {
             assert!(text.parse::<Networks>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_client_is_whom_the_last_trusted_proxy_names() {
+        let trusted: Networks = "10.0.0.0/8".parse().unwrap();
+        for (peer, lists, expected) in [
+            ("192.0.2.1", &[][..], "192.0.2.1"),
+            ("192.0.2.1", &["198.51.100.1"][..], "192.0.2.1"),
+            ("10.0.0.1", &["198.51.100.1"][..], "198.51.100.1"),
+            (
+                "10.0.0.1",
+                &["203.0.113.9, 198.51.100.1, 10.0.0.2"][..],
+                "198.51.100.1",
+            ),
+            (
+                "10.0.0.1",
+                &["203.0.113.9", "198.51.100.1"][..],
+                "198.51.100.1",
+            ),
+            ("10.0.0.1", &["nonsense"][..], "10.0.0.1"),
+            ("10.0.0.1", &["nonsense, 10.0.0.2"][..], "10.0.0.2"),
+            ("10.0.0.1", &["::ffff:198.51.100.1"][..], "198.51.100.1"),
+            ("10.0.0.1", &[][..], "10.0.0.1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for list in lists {
+                headers.append("x-forwarded-for", list.parse().unwrap());
+            }
+            let peer = Peer(peer.parse().unwrap());
+            let client = client(&trusted, Some(peer), &headers).unwrap();
+            assert_eq!(client.to_string(), expected, "{lists:?}");
         }
     }
 

@@ -56,10 +56,7 @@ async fn read(
     headers: &HeaderMap,
     limit: usize,
 ) -> Result<Value, ApiError> {
-    let receiving = collect(body, headers, limit);
-    let bytes = tokio::time::timeout(RECEIVE_TIMEOUT, receiving)
-        .await
-        .map_err(|_| ApiError::new(Code::RequestTimeout))??;
+    let bytes = receive(body, headers, limit).await?;
     if bytes.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
@@ -80,6 +77,21 @@ async fn read(
             ))
         }
     }
+}
+
+/// A body of at most `limit` bytes, as it came.
+///
+/// # Errors
+/// 408 and 413, and 400 for one that breaks off.
+pub(crate) async fn receive(
+    body: axum::body::Body,
+    headers: &HeaderMap,
+    limit: usize,
+) -> Result<Bytes, ApiError> {
+    let receiving = collect(body, headers, limit);
+    tokio::time::timeout(RECEIVE_TIMEOUT, receiving)
+        .await
+        .map_err(|_| ApiError::new(Code::RequestTimeout))?
 }
 
 /// Takes the whole body in, but never more than the limit.

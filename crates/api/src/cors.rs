@@ -14,6 +14,7 @@ pub(crate) fn applies(path: &str) -> bool {
     ["/api/", "/array/", "/static/"]
         .iter()
         .any(|prefix| path.starts_with(prefix))
+        || crate::capture::PATHS.contains(&path.trim_end_matches('/'))
 }
 
 /// The answer to a browser that asks whether it may send a request.

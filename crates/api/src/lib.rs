@@ -15,6 +15,7 @@ mod auth;
 mod body;
 mod cache;
 mod call;
+mod capture;
 mod conversations;
 mod cors;
 mod edge;
@@ -24,6 +25,7 @@ mod health;
 mod keys;
 mod metrics;
 mod openapi;
+mod persons;
 mod projects;
 mod roles;
 mod routing;
@@ -51,6 +53,7 @@ fn routes() -> Routes {
         .merge(articles::routes())
         .merge(events::routes())
         .merge(activity::routes())
+        .merge(persons::routes())
         .merge(users::routes())
         .merge(keys::routes())
         .merge(projects::routes())
@@ -64,6 +67,7 @@ pub fn router(app: &App, pages: Router) -> Router {
         .router(app)
         .merge(openapi::router())
         .merge(health::router(app.clone()))
+        .merge(capture::router(app.clone()))
         .merge(pages)
         .fallback(routing::fallback);
     Router::new()

@@ -165,6 +165,19 @@ pub const API_SUSTAINED: Throttle = Throttle {
     doc: "requests with a personal API key, for each key: long term",
 };
 
+/// Requests to the public capture endpoints; counted for each address.
+pub const CAPTURE: Throttle = Throttle {
+    name: "capture",
+    default: Limit::at(1200, Per::Minute),
+    doc: "requests with events of a site's visitors, for each address",
+};
+/// Events of visitors that make or change a person; counted for each project.
+pub const CAPTURE_PERSONS: Throttle = Throttle {
+    name: "capture_persons",
+    default: Limit::at(6000, Per::Minute),
+    doc: "events of a site's visitors that change a person, for each project",
+};
+
 /// Every throttle that a project can set for itself.
 pub const THROTTLES: &[Throttle] = &[
     AI_BURST,

@@ -24,6 +24,7 @@ statements! {
     FIND = concat!("SELECT ", columns!(), " FROM project WHERE id = ?1");
     LOCK = concat!("SELECT ", columns!(), " FROM project WHERE id = ?1 /*lock*/");
     LIST = concat!("SELECT ", columns!(), " FROM project ORDER BY id");
+    FIND_BY_PUBLIC_TOKEN = "SELECT id FROM project WHERE public_token = ?1";
     FIND_SECRET = "SELECT secret_token_sealed FROM project WHERE id = ?1";
     UPDATE = "UPDATE project SET name = ?2, settings = ?3, widget_token = ?4 WHERE id = ?1";
     FIND_FOR_USER = concat!(
@@ -148,6 +149,14 @@ pub async fn create(
 /// When the store fails.
 pub async fn find(c: &Conn, id: ProjectId) -> Result<Option<Project>> {
     c.find(FIND, params![id]).await
+}
+
+/// The project that a public token (`phc_…`) names.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_by_public_token(c: &Conn, token: &str) -> Result<Option<ProjectId>> {
+    c.find(FIND_BY_PUBLIC_TOKEN, params![token]).await
 }
 
 /// One project, locked until the transaction ends: for reading before [`update`].

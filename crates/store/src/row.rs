@@ -2,8 +2,8 @@
 
 use crate::{Error, Result};
 use model::{
-    ArticleId, ConversationId, KeyId, MessageId, NodeId, OrganizationId, PersonId, ProjectId, QueueItemId,
-    RoleId, TicketId, Timestamp, UserId,
+    ArticleId, ConversationId, KeyId, MessageId, NodeId, OrganizationId, PersonId, ProjectId,
+    QueueItemId, RoleId, TicketId, Timestamp, UserId,
 };
 use uuid::Uuid;
 
