@@ -9,13 +9,13 @@ use store::turns::{Turn, TurnKey};
 use testkit::{Chat, Event, EventStream, Gate, Reply, Script, Setup, StubModel, TestApp};
 
 /// Looks at leases, at turns of other servers and at old frames so often that no test waits for it.
-pub fn brisk(mut setup: Setup) -> Setup {
+pub(super) fn brisk(mut setup: Setup) -> Setup {
     setup.assistant.look_every = Duration::from_millis(20);
     setup
 }
 
 /// Answers with a model whose client is set up with the test's own limits.
-pub fn answered_with(
+pub(super) fn answered_with(
     mut setup: Setup,
     model: &StubModel,
     kind: ProviderKind,
@@ -33,7 +33,7 @@ pub fn answered_with(
 }
 
 /// Begins a turn in which the model waits at the gate before every piece.
-pub async fn hold(stage: &Stage, chat: &Chat, pieces: &[&str]) -> (EventStream, Gate) {
+pub(super) async fn hold(stage: &Stage, chat: &Chat, pieces: &[&str]) -> (EventStream, Gate) {
     let gate = Gate::new();
     let pieces = pieces.iter().copied();
     stage.model.script([Script::text(pieces).gated(&gate)]);
@@ -41,7 +41,7 @@ pub async fn hold(stage: &Stage, chat: &Chat, pieces: &[&str]) -> (EventStream, 
 }
 
 /// An answer that waits at the gate before every piece and before its end, so that every piece is a frame of its own.
-pub fn stepwise(gate: &Gate, pieces: &[&str]) -> Script {
+pub(super) fn stepwise(gate: &Gate, pieces: &[&str]) -> Script {
     let nothing = Script::text([""; 0]);
     let steps = pieces.iter().fold(nothing, |script, piece| {
         script.and_wait(gate).and_text([*piece])
@@ -50,19 +50,19 @@ pub fn stepwise(gate: &Gate, pieces: &[&str]) -> Script {
 }
 
 /// A body with a member set, or replaced.
-pub fn with(mut body: Value, name: &str, value: Value) -> Value {
+pub(super) fn with(mut body: Value, name: &str, value: Value) -> Value {
     body[name] = value;
     body
 }
 
 /// A body without a member.
-pub fn without(mut body: Value, name: &str) -> Value {
+pub(super) fn without(mut body: Value, name: &str) -> Value {
     body.as_object_mut().unwrap().remove(name);
     body
 }
 
 /// An attaching POST whose answer is read to its end.
-pub async fn attach_reply(chat: &Chat, query: &str, headers: &[(&str, &str)]) -> Reply {
+pub(super) async fn attach_reply(chat: &Chat, query: &str, headers: &[(&str, &str)]) -> Reply {
     let mut request = chat
         .api
         .request(Method::POST, &format!("{}{query}", chat.root()));
@@ -73,7 +73,7 @@ pub async fn attach_reply(chat: &Chat, query: &str, headers: &[(&str, &str)]) ->
 }
 
 /// POSTs a body with an `Accept` header and reads the answer to its end.
-pub async fn post_accepting(chat: &Chat, accept: &str, body: &Value) -> Reply {
+pub(super) async fn post_accepting(chat: &Chat, accept: &str, body: &Value) -> Reply {
     let request = chat.api.request(Method::POST, &chat.root());
     chat.api
         .send(request.header("accept", accept).json(body))
@@ -81,17 +81,17 @@ pub async fn post_accepting(chat: &Chat, accept: &str, body: &Value) -> Reply {
 }
 
 /// The events as the bytes they came in.
-pub fn raw(events: &[Event]) -> String {
+pub(super) fn raw(events: &[Event]) -> String {
     events.iter().map(|event| event.raw.as_str()).collect()
 }
 
 /// The sequence number in an event's id.
-pub fn seq(event: &Event) -> i64 {
+pub(super) fn seq(event: &Event) -> i64 {
     event.id.split_once(':').unwrap().1.parse().unwrap()
 }
 
 /// A conversation's final messages as the detail form has them, but without their ids.
-pub async fn messages_without_ids(chat: &Chat) -> Vec<Value> {
+pub(super) async fn messages_without_ids(chat: &Chat) -> Vec<Value> {
     let detail = chat.detail().await;
     let messages = detail["messages"].as_array().unwrap().clone();
     let bare = |message: Value| without(message, "id");
@@ -99,13 +99,13 @@ pub async fn messages_without_ids(chat: &Chat) -> Vec<Value> {
 }
 
 /// The caller's conversations, as the list counts them.
-pub async fn count(chat: &Chat) -> i64 {
+pub(super) async fn count(chat: &Chat) -> i64 {
     let list = chat.api.get(&chat.root()).await.expect(200);
     list.json["count"].as_i64().unwrap()
 }
 
 /// A turn as it is stored, for what no client can see.
-pub async fn stored_turn(app: &TestApp, chat: &Chat, number: i64) -> Turn {
+pub(super) async fn stored_turn(app: &TestApp, chat: &Chat, number: i64) -> Turn {
     let key = TurnKey {
         project_id: chat.project,
         conversation_id: model::ConversationId(chat.id),
@@ -119,6 +119,6 @@ pub async fn stored_turn(app: &TestApp, chat: &Chat, number: i64) -> Turn {
 }
 
 /// `contextual_tools` with one tool of this name.
-pub fn tool(name: &str, rules: Value) -> Value {
+pub(super) fn tool(name: &str, rules: Value) -> Value {
     json!({ name: rules })
 }
