@@ -337,8 +337,10 @@ impl Engine {
                             number,
                         };
                         let turn = turns::find(c, key).await?;
-                        let end = turn.and_then(|turn| crate::follow::end_of(&turn));
-                        Ok::<_, store::Error>((frames::list_after(c, key, seq).await?, end))
+                        let news = frames::list_after(c, key, seq).await?;
+                        let last_seq = news.last().map_or(seq, |frame| frame.seq);
+                        let end = turn.and_then(|turn| crate::follow::end_of(&turn, last_seq));
+                        Ok::<_, store::Error>((news, end))
                     })
                 })
                 .await?;

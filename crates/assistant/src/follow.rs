@@ -27,10 +27,12 @@ pub struct Place {
     pub to_the_end: bool,
 }
 
-/// How an ended turn looks to its readers; `None` while it runs.
-pub(crate) fn end_of(turn: &Turn) -> Option<End> {
+/// How an ended turn looks to readers who have its frames up to `last_seq`, or all that are still kept; `None` while
+/// it runs. The frames are to be read after the turn. They may have been forgotten in between, so it is they that say
+/// where the end is: what the turn said before may never come.
+pub(crate) fn end_of(turn: &Turn, last_seq: i64) -> Option<End> {
     turn.ended_at.map(|_| End {
-        last_seq: turn.last_seq,
+        last_seq,
         continued: turn.continued,
     })
 }
@@ -111,13 +113,14 @@ impl Inner {
                 Box::pin(async move {
                     let turn = turns::find(c, key).await?;
                     let log = frames::list_after(c, key, 0).await?;
+                    let last_seq = log.last().map_or(0, |frame| frame.seq);
                     // A turn that does not exist has ended before it began.
                     let end = turn.map_or(
                         Some(End {
                             last_seq: 0,
                             continued: false,
                         }),
-                        |turn| end_of(&turn),
+                        |turn| end_of(&turn, last_seq),
                     );
                     Ok::<_, store::Error>((log, end))
                 })

@@ -5,7 +5,7 @@ use crate::Error;
 use crate::begin::{Begun, NewTurn, begin_turn, digest};
 use crate::commit::end_turn;
 use crate::engine::{Engine, Inner, Ticket};
-use crate::follow::{Place, end_of};
+use crate::follow::Place;
 use crate::resume::{Resumption, resume};
 use model::conversations::{
     Conversation, ConversationType, ConversationView, Status, UserView, title_from_message,
@@ -441,10 +441,7 @@ async fn replay(c: &Conn, conversation: &Conversation, number: i64) -> Result<Po
         number,
     };
     let turn = turns::find(c, key).await?;
-    if turn
-        .as_ref()
-        .is_some_and(|turn| end_of(turn).is_none() || !turn.is_forgotten())
-    {
+    if turn.as_ref().is_some_and(|turn| !turn.is_forgotten()) {
         return Ok(Posted::Attached(beginning_of(key)));
     }
     let all = messages::list(c, conversation.project_id, conversation.id).await?;

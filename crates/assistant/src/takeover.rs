@@ -9,6 +9,9 @@ use std::sync::Arc;
 use store::turns::{self, Lease, TurnKey};
 use store::{conversations, frames};
 
+/// A turn that was begun so often without an end is closed: whatever is wrong with it, its conversation must not stay
+/// locked, nor its model be asked for ever.
+const EPOCHS_MAX: i64 = 6;
 /// Running turns examined in one look; those whose leases run out first come first.
 const LEASES_PER_LOOK: i64 = 10_000;
 
@@ -31,8 +34,13 @@ impl Engine {
             } else {
                 inner.config.exclusive || turn.lease_until < now
             };
-            if orphaned && !inner.draining.is_cancelled() {
-                self.take_over(turn.key, turn.epoch).await?;
+            if orphaned
+                && !inner.draining.is_cancelled()
+                && let Err(error) = self.take_over(turn.key, turn.epoch).await
+            {
+                // Others may still be helped.
+                tracing::warn!(%error, conversation = %turn.key.conversation_id, turn = turn.key.number,
+                    "a turn could not be taken over; the next look tries again");
             }
         }
         Ok(())
@@ -69,7 +77,7 @@ impl Engine {
     ///
     /// If answer text of the running model call is in the log, the turn is closed: the text is kept as a final
     /// message marked as cut, a failure follows, and the queue goes on. If not, the call is made again; readers
-    /// have seen nothing of it. Tool calls are logged together with their results, so none is carried out twice.
+    /// have seen nothing of it, unless it has been made often enough. Tool calls are logged together with their results, so none is carried out twice.
     pub(crate) async fn take_over(&self, key: TurnKey, epoch: i64) -> Result<(), store::Error> {
         let inner = Arc::clone(&self.0);
         let taken = self
@@ -101,12 +109,15 @@ impl Engine {
         };
         let engine = self.clone();
         self.0.tasks.spawn(async move {
-            if partial.content.is_empty() {
+            let text = if !partial.content.is_empty() {
+                "The server was interrupted while answering. What was written until then is kept above."
+            } else if turn.epoch > EPOCHS_MAX {
+                "The server was interrupted again and again while answering. Please try once more."
+            } else {
                 engine.run_to_the_end(turn, ticket).await;
                 return;
-            }
+            };
             let said = Said { text: partial.content, thinking: partial.thinking };
-            let text = "The server was interrupted while answering. What was written until then is kept above.";
             match engine.commit(Fence::of(&turn), engine.closing(said, text)).await {
                 Ok(Some(committed)) => {
                     if let Some((turn, ticket)) = engine.hand_on(committed, &ticket) {

@@ -93,11 +93,13 @@ fn proposal(
     } else {
         format!("{}\n\n", tool.description)
     };
+    let preview = format!("{purpose}**{}**\n\n```json\n{arguments}\n```", call.name);
     Approval {
         proposal_id: inner.env.uuid().to_string(),
         decision_status: "pending".into(),
         tool_name: call.name.clone(),
-        preview: format!("{purpose}**{}**\n\n```json\n{arguments}\n```", call.name),
+        // A client may describe its tool with what cannot be stored.
+        preview: preview.replace('\0', ""),
         payload: call.args.clone(),
         tool_call_id: Some(call.id.clone()),
         message_id: Some(message_id),

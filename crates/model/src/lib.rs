@@ -13,6 +13,7 @@ pub mod error;
 pub mod fields;
 pub mod frames;
 pub mod ids;
+pub mod json;
 pub mod members;
 pub mod messages;
 pub mod pagination;

@@ -1,6 +1,7 @@
 //! The messages of a conversation, in the shapes clients know (ai-conversations.md 10).
 
 use crate::MessageId;
+use crate::json::{DEPTH_MAX, is_deeper_than};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -118,11 +119,17 @@ pub struct ToolCall {
 }
 
 impl ToolCall {
-    /// A call of the tool `name`.
+    /// A call of the tool `name`. All of it is made up by the model, so it is made fit to be stored: an id without
+    /// U+0000, and arguments that are nested too deep as the text that they are, under `_raw`.
     pub fn new(id: String, name: String, args: Value) -> Self {
+        let args = if is_deeper_than(&args, DEPTH_MAX) {
+            json!({ "_raw": args.to_string() })
+        } else {
+            args
+        };
         Self {
             args,
-            id,
+            id: id.replace('\0', ""),
             name,
             kind: tool_call_type(),
         }
@@ -422,6 +429,26 @@ mod tests {
         let detail = json!(MessageDetail(Message::ai(id(), "hi")));
         for field in ["meta", "tool_calls", "parent_tool_call_id"] {
             assert_eq!(detail.get(field), Some(&Value::Null), "{field}");
+        }
+    }
+
+    #[test]
+    fn whatever_a_model_calls_can_be_stored_and_read() {
+        let nested = |depth: usize| (1..depth).fold(json!({}), |inner, _| json!({"x": inner}));
+        for depth in [1, DEPTH_MAX, DEPTH_MAX + 1, 127] {
+            let call = ToolCall::new("a\0b".into(), "na\0me".into(), nested(depth));
+            assert_eq!(call.id, "ab");
+            assert_eq!(call.args.get("_raw").is_some(), depth > DEPTH_MAX);
+            let ai = Ai {
+                tool_calls: vec![call],
+                ..Ai::default()
+            };
+            let message = Message {
+                id: Some(id()),
+                body: Body::Ai(ai),
+            };
+            let stored = message.to_stream_json();
+            assert_eq!(Message::from_stored(&stored), Some(message));
         }
     }
 

@@ -2,16 +2,23 @@
 
 use crate::ApiError;
 use model::Code;
+use model::json::{DEPTH_MAX, is_deeper_than};
 use serde_json::Value;
 
 /// Reads one JSON value and nothing after it. A byte order mark, `NaN`, lone surrogates, white space alone and
-/// nesting deeper than 127 are refused; of equal keys the last counts.
+/// nesting deeper than 100 levels are refused; of equal keys the last counts.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        // The parser's sentence names line and column, and nothing of the content.
-        let detail = format!("JSON parse error - {error}");
-        ApiError::with_detail(Code::ParseError, detail)
-    })
+    // The parser's sentence names line and column, and nothing of the content.
+    let refused = |reason: &dyn std::fmt::Display| {
+        ApiError::with_detail(Code::ParseError, format!("JSON parse error - {reason}"))
+    };
+    let value = serde_json::from_slice(bytes).map_err(|error| refused(&error))?;
+    if is_deeper_than(&value, DEPTH_MAX) {
+        return Err(refused(&format_args!(
+            "nested deeper than {DEPTH_MAX} levels"
+        )));
+    }
+    Ok(value)
 }
 
 #[cfg(test)]
@@ -57,6 +64,11 @@ mod tests {
                 "{detail}"
             );
         }
+        let deep = format!("{}{}", "[".repeat(101), "]".repeat(101));
+        assert_eq!(
+            detail(deep.as_bytes()).await.as_deref(),
+            Some("JSON parse error - nested deeper than 100 levels")
+        );
         assert!(detail(b"{\"a\": \"\xff\"}").await.is_some());
     }
 
@@ -71,7 +83,7 @@ mod tests {
     #[test]
     fn takes_pairs_of_surrogates_and_moderate_depth() {
         assert_eq!(parse(br#""\ud83d\ude00""#).unwrap(), "\u{1f600}");
-        let fine = format!("{}{}", "[".repeat(127), "]".repeat(127));
+        let fine = format!("{}{}", "[".repeat(100), "]".repeat(100));
         assert!(parse(fine.as_bytes()).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! Cursors that are refused, and which of two counts (spec "Cursors").
 
-use super::scene::{attach_reply, brisk, hold, raw, with};
+use super::scene::{attach_reply, brisk, hold, raw, stored_turn, with};
 use crate::common::{Stage, assert_error, eventually};
 use http::Method;
 use serde_json::json;
@@ -16,6 +16,7 @@ on_both_engines! {
     a_cursor_sent_with_text_is_ignored,
     a_cursor_sent_with_a_resume_payload_of_an_idle_conversation_is_ignored,
     a_cursor_opens_nobody_elses_conversation,
+    a_reader_of_frames_that_are_just_being_forgotten_is_not_left_waiting,
 }
 
 async fn with_after(chat: &Chat, cursor: &str) -> Reply {
@@ -228,4 +229,27 @@ async fn a_cursor_opens_nobody_elses_conversation(setup: Setup) {
     }
     gate.open_all();
     stream.events().await;
+}
+
+async fn a_reader_of_frames_that_are_just_being_forgotten_is_not_left_waiting(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    let chat = stage.chat();
+    let body = chat.message("hi");
+    chat.stream(&body).await.expect(201).events().await;
+    // As a reader may find things that has looked at the turn before, and at its frames after they were deleted.
+    let key = stored_turn(&stage.app, &chat, 1).await.key;
+    let deleted = stage
+        .app
+        .store
+        .write(move |c| Box::pin(store::frames::delete(c, key)))
+        .await;
+    deleted.unwrap();
+    let readers = [
+        chat.attach_after("1:0", "snapshot").await.expect(200),
+        chat.attach_after("1:1", "delta").await.expect(200),
+        chat.stream(&body).await.expect(200),
+    ];
+    for reader in readers {
+        assert_eq!(reader.events().await, []);
+    }
 }

@@ -1,5 +1,6 @@
 //! Turns: what begins them, what their streams say, and what they survive.
 
+mod bad_input;
 mod cursors;
 mod model_failures;
 mod post;
