@@ -5,13 +5,19 @@
 //! makes all other writers of the project wait.
 
 use crate::statements::statements;
-use crate::{Conn, Error, FromRow, Result, Row, params};
+use crate::{Conn, Engine, Error, FromRow, Result, Row, params};
 use model::{ProjectId, Timestamp};
 use serde_json::Value;
 
 macro_rules! columns {
     () => {
         "seq, kind, distinct_id, properties, is_hidden, created_at"
+    };
+}
+
+macro_rules! published {
+    () => {
+        "WHERE project_id = ?1 AND seq > ?2 AND NOT is_hidden ORDER BY seq LIMIT ?3"
     };
 }
 
@@ -29,9 +35,11 @@ statements! {
     LIST_ALL = concat!(
         "SELECT ", columns!(), " FROM event WHERE project_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
     );
-    LIST_PUBLISHED = concat!(
-        "SELECT ", columns!(), " FROM event WHERE project_id = ?1 AND seq > ?2 AND NOT is_hidden ORDER BY seq LIMIT ?3"
+    /// SQLite would rather walk over the hidden ones, of which there may be any number.
+    LIST_PUBLISHED_SQLITE [sqlite] = concat!(
+        "SELECT ", columns!(), " FROM event INDEXED BY event_published ", published!()
     );
+    LIST_PUBLISHED_POSTGRES [postgres] = concat!("SELECT ", columns!(), " FROM event ", published!());
 }
 
 /// An event that is about to be logged.
@@ -128,10 +136,10 @@ pub async fn list_after(
     limit: i64,
     with_hidden: bool,
 ) -> Result<Vec<Event>> {
-    let statement = if with_hidden {
-        LIST_ALL
-    } else {
-        LIST_PUBLISHED
+    let statement = match c.engine() {
+        _ if with_hidden => LIST_ALL,
+        Engine::Sqlite => LIST_PUBLISHED_SQLITE,
+        Engine::Postgres => LIST_PUBLISHED_POSTGRES,
     };
     c.all(statement, params![project, after, limit]).await
 }

@@ -49,13 +49,23 @@ macro_rules! by_distinct_ids {
 macro_rules! by_emails {
     ($engine:ident) => {
         concat!(
-            "SELECT person.email, ",
+            "SELECT wanted.value, ",
             columns!(),
-            " FROM person \
-              WHERE person.project_id = ?1 AND person.email IS NOT NULL AND person.email IN ",
-            texts!($engine),
-            " ORDER BY person.created_at, person.id"
+            " FROM ",
+            wanted!($engine),
+            " CROSS JOIN person WHERE person.project_id = ?1 AND person.id = \
+                (SELECT first.id FROM person first WHERE first.project_id = ?1 AND first.email = wanted.value \
+                 ORDER BY first.created_at, first.id LIMIT 1)"
         )
+    };
+}
+
+macro_rules! wanted {
+    (sqlite) => {
+        "json_each(?2) wanted"
+    };
+    (postgres) => {
+        "json_array_elements_text(CAST(CAST(?2 AS TEXT) AS JSON)) AS wanted (value)"
     };
 }
 
@@ -74,6 +84,7 @@ statements! {
     /// Lists of any length come as a JSON array, because a statement has a fixed number of parameters.
     BY_DISTINCT_IDS_SQLITE [sqlite] = by_distinct_ids!(sqlite);
     BY_DISTINCT_IDS_POSTGRES [postgres] = by_distinct_ids!(postgres);
+    /// One for each address, however many have it.
     BY_EMAILS_SQLITE [sqlite] = by_emails!(sqlite);
     BY_EMAILS_POSTGRES [postgres] = by_emails!(postgres);
     IDS_OF_SQLITE [sqlite] = ids_of!(sqlite);
