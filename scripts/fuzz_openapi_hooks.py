@@ -1,7 +1,7 @@
 """Gives the fuzzer something to find (see scripts/fuzz-openapi).
 
 Left to itself it asks for things with random ids, and all it ever sees is 404. So every other request that names a
-conversation, a waiting message or an article names one that is there.
+conversation, a waiting message, an article or a person names one that is there.
 """
 
 import itertools
@@ -13,13 +13,14 @@ import uuid
 import schemathesis
 
 ROOT = os.environ["FUZZ_BASE"] + "/api/environments/@current/conversations/"
+PERSONS = os.environ["FUZZ_BASE"] + "/api/projects/@current/persons/"
 numbers = itertools.count()
 living = {}
 
 
-def send(method, path, body=None):
+def send(method, path, body=None, root=ROOT):
     request = urllib.request.Request(
-        ROOT + path,
+        root + path,
         method=method,
         data=json.dumps(body or {}).encode(),
         headers={
@@ -56,6 +57,13 @@ def article():
     return living["article"]
 
 
+def person():
+    if "person" not in living:
+        new = {"distinct_ids": [str(uuid.uuid4())], "properties": {"email": "robin@example.com"}}
+        living["person"] = send("POST", "", new, root=PERSONS)["id"]
+    return living["person"]
+
+
 @schemathesis.hook
 def before_call(context, case, **kwargs):
     number = next(numbers)
@@ -76,6 +84,8 @@ def before_call(context, case, **kwargs):
         named["conversation"] = conversation()
     elif "article_id" in named:
         named["article_id"] = article()
+    elif "person_id" in named:
+        named["person_id"] = person()
     elif isinstance(case.body, dict) and "trace_id" in case.body and number % 4:
         case.body["conversation"] = conversation()
     if case.method == "DELETE" and "queue_id" not in named:
