@@ -8,6 +8,15 @@ const MAX_TERMS: usize = 24;
 /// Weight of words that people use to ask, whatever they ask about.
 const WEAK: f64 = 0.3;
 
+/// Verbs that are asked with in two words and written about in one, by their first words.
+const PHRASAL_VERBS: &[(&[&str], &str, &str)] = &[
+    (&["back", "backs", "backed", "backing"], "up", "backup"),
+    (&["log", "logs", "logged", "logging"], "in", "login"),
+    (&["roll", "rolls", "rolled", "rolling"], "back", "rollback"),
+    (&["set", "sets", "setting"], "up", "setup"),
+    (&["shut", "shuts", "shutting"], "down", "shutdown"),
+];
+
 /// What is looked up for a question.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
@@ -33,7 +42,8 @@ impl Query {
         let mut found: Vec<(usize, usize, QueryTerm)> = Vec::new();
         let mut asks = false;
         let mut places = std::collections::HashMap::new();
-        for token in tokens(question) {
+        let nouns = nouns_of_phrasal_verbs(question);
+        for token in tokens(question).chain(tokens(&nouns)) {
             asks |= !is_small_talk(&token.folded);
             let place = *places.entry(token.term.clone()).or_insert(found.len());
             if place == found.len() {
@@ -71,9 +81,50 @@ impl Query {
     }
 }
 
+/// The nouns of the phrasal verbs in a question: `backup` for "how do I back up?".
+fn nouns_of_phrasal_verbs(question: &str) -> String {
+    let words: Vec<String> = question
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let nouns = words.windows(2).filter_map(|pair| {
+        let [verb, particle] = pair else { return None };
+        let known = PHRASAL_VERBS
+            .iter()
+            .find(|(verbs, second, _)| verbs.contains(&verb.as_str()) && second == particle);
+        known.map(|(.., noun)| *noun)
+    });
+    nouns.collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_phrasal_verb_is_looked_up_as_its_noun_too() {
+        for (question, noun) in [
+            ("How do I back up?", "backup"),
+            ("Backing up the data", "backup"),
+            ("cannot log in", "login"),
+            ("Set up Redis", "setup"),
+        ] {
+            let terms: Vec<_> = Query::new(question)
+                .terms
+                .into_iter()
+                .map(|term| term.term)
+                .collect();
+            let noun = tokens(noun).next().unwrap().term;
+            assert!(terms.contains(&noun), "{question}: {terms:?}");
+        }
+        assert!(
+            !Query::new("come back, then up")
+                .terms
+                .iter()
+                .any(|term| term.term == "backup")
+        );
+    }
 
     #[test]
     fn terms_are_distinct_and_weighed() {
