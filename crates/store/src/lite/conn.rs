@@ -3,6 +3,7 @@
 use super::error;
 use crate::row::Row;
 use crate::{Error, FromRow, Result, Value};
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, ToSql};
 use std::path::Path;
@@ -68,8 +69,11 @@ impl LiteConn {
             .busy_timeout(busy_timeout)
             // The name that PostgreSQL has for sorting by bytes, so that one ORDER BY serves both.
             .and_then(|()| connection.create_collation("C", |a, b| a.as_bytes().cmp(b.as_bytes())))
+            // Plans do not depend on the values of parameters. Otherwise SQLite would plan a statement with a `LIMIT ?1`
+            // anew each time, because the driver clears a cached statement's parameters after use.
+            .and_then(|()| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true))
             // No memory map: its pages count as our memory, and a disk error in it kills the process.
-            .and_then(|()| {
+            .and_then(|_| {
                 connection.execute_batch(&format!(
                     "PRAGMA mmap_size = 0; PRAGMA cache_size = -{CACHE_KIB};"
                 ))
@@ -219,5 +223,30 @@ impl ToSql for Value<'_> {
             Value::Uuid(id) => ValueRef::Blob(id.as_bytes()),
             Value::Bytes(bytes) => ValueRef::Blob(bytes),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::StatementStatus;
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_its_parameters_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.db");
+        let conn = LiteConn::open_writer(&path, Duration::ZERO).unwrap();
+        conn.script("CREATE TABLE t (a, b); CREATE INDEX i ON t (a) WHERE b = 7;")
+            .unwrap();
+        let sql = "SELECT a FROM t WHERE a = ?1 AND b = ?2 ORDER BY a LIMIT ?3 OFFSET ?4";
+        for number in 0..5 {
+            let value = || Value::Int(number);
+            conn.all::<i64>(sql, &[value(), value(), value(), value()])
+                .unwrap();
+        }
+        let connection = conn.connection();
+        let statement = connection.prepare_cached(sql).unwrap();
+        assert_eq!(statement.get_status(StatementStatus::Run), 5);
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }
 }
