@@ -9,7 +9,9 @@ use tracing_subscriber::EnvFilter;
 /// # Errors
 /// Logging has already been started.
 pub(crate) fn start(config: &Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::builder().parse(&config.log.0)?;
+    // PostgreSQL's notices, such as "already exists, skipping", are of interest only to who asks for them.
+    let directives = format!("tokio_postgres=warn,{}", config.log.0);
+    let filter = EnvFilter::builder().parse(directives)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
