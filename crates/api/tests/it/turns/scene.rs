@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use store::turns::{Turn, TurnKey};
 use testkit::{Chat, Event, EventStream, Gate, Reply, Script, Setup, StubModel, TestApp};
+use tokio::runtime::Runtime;
 
 /// Looks at leases, at turns of other servers and at old frames so often that no test waits for it.
 pub(super) fn brisk(mut setup: Setup) -> Setup {
@@ -121,4 +122,63 @@ pub(super) async fn stored_turn(app: &TestApp, chat: &Chat, number: i64) -> Turn
 /// `contextual_tools` with one tool of this name.
 pub(super) fn tool(name: &str, rules: Value) -> Value {
     json!({ name: rules })
+}
+
+/// The setup of another server on the same data, by the same clock.
+pub(super) fn twin(setup: &Setup) -> Setup {
+    Setup {
+        place: setup.place.clone(),
+        engine: setup.engine,
+        assistant: setup.assistant.clone(),
+        api: setup.api.clone(),
+        serve: setup.serve,
+        clock: setup.clock.clone(),
+    }
+}
+
+/// A server that can be stopped dead, as by `kill -9`: it has a runtime of its own, and when that is shut down no task
+/// of the server runs on, and nothing is said to anybody.
+pub(super) struct Mortal {
+    pub(super) app: TestApp,
+    /// Taken when it dies.
+    runtime: Option<Runtime>,
+    heir: Setup,
+}
+
+impl Mortal {
+    pub(super) async fn start(setup: Setup) -> Self {
+        let heir = twin(&setup);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let app = runtime.spawn(setup.start()).await.unwrap();
+        Self {
+            app,
+            runtime: Some(runtime),
+            heir,
+        }
+    }
+
+    /// Stops it dead. Gives the setup for a server on what it leaves behind.
+    pub(super) fn kill(self) -> Setup {
+        twin(&self.heir)
+    }
+
+    /// As [`Self::kill`], and lets so much time go by that nobody believes it alive.
+    pub(super) fn kill_and_wait(self) -> Setup {
+        let lease = self.heir.assistant.lease;
+        let heir = self.kill();
+        heir.clock.advance(lease + Duration::from_secs(1));
+        heir
+    }
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
