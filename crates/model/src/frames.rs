@@ -251,8 +251,7 @@ impl Pacer {
             return FrameKind::Open;
         };
         let grown = self.len - last_len >= last_len.div_ceil(POINT_GROWTH);
-        let is_due =
-            (grown || !piece.tool_calls.is_empty()) && now.since(last_at) >= POINT_EVERY;
+        let is_due = (grown || !piece.tool_calls.is_empty()) && now.since(last_at) >= POINT_EVERY;
         if is_first_text || is_due {
             self.point = Some((now, self.len));
             return FrameKind::Point;
