@@ -5,6 +5,7 @@ use crate::begin::number_frames;
 use crate::call::Said;
 use crate::commit::clear_queue;
 use crate::engine::Engine;
+use crate::views::{ConversationDetail, detail};
 use bus::End;
 use model::conversations::{Conversation, Status};
 use model::frames::{Frame, Partial};
@@ -14,6 +15,13 @@ use model::{ConversationId, ProjectId, UserId};
 use store::turns::{PartialChange, TurnKey};
 use store::{Conn, conversations, frames, messages, turns};
 
+/// What a stop leaves behind.
+struct Left {
+    stopped: Option<Stopped>,
+    /// The conversation, unless it was deleted.
+    detail: Option<ConversationDetail>,
+}
+
 struct Stopped {
     key: TurnKey,
     frames: Vec<Frame>,
@@ -22,8 +30,9 @@ struct Stopped {
 
 impl Engine {
     /// Stops the running turn, keeps the text in the log as a final message marked as cut, and empties the queue:
-    /// one transaction, from any process. Cancelling an idle conversation only empties the queue. `false`: there
-    /// is no such conversation of this user.
+    /// one transaction, from any process. Cancelling an idle conversation only empties the queue. Gives the
+    /// conversation as that transaction leaves it: a moment later the next turn may have begun. `None`: there is no
+    /// such conversation of this user.
     ///
     /// # Errors
     ///
@@ -33,8 +42,9 @@ impl Engine {
         project: ProjectId,
         user: UserId,
         id: ConversationId,
-    ) -> Result<bool, Error> {
-        self.stop(project, user, id, false).await
+    ) -> Result<Option<ConversationDetail>, Error> {
+        let left = self.stop(project, user, id, false).await?;
+        Ok(left.and_then(|left| left.detail))
     }
 
     /// Deletes a conversation; a running turn is cancelled first. `false`: there is no such conversation of this
@@ -49,7 +59,7 @@ impl Engine {
         user: UserId,
         id: ConversationId,
     ) -> Result<bool, Error> {
-        self.stop(project, user, id, true).await
+        Ok(self.stop(project, user, id, true).await?.is_some())
     }
 
     async fn stop(
@@ -58,11 +68,11 @@ impl Engine {
         user: UserId,
         id: ConversationId,
         delete: bool,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Left>, Error> {
         let engine = self.clone();
         self.detached(async move {
             let writer = engine.clone();
-            let stopped: Option<Option<Stopped>> = engine
+            let left = engine
                 .0
                 .store
                 .write(move |c| {
@@ -79,21 +89,22 @@ impl Engine {
                         conversation.updated_at = now;
                         conversation.deleted_at = delete.then_some(now);
                         conversations::save(c, &conversation).await?;
-                        Ok::<_, Error>(Some(stopped))
+                        let detail = match delete {
+                            true => None,
+                            false => Some(detail(c, &conversation).await?),
+                        };
+                        Ok::<_, Error>(Some(Left { stopped, detail }))
                     })
                 })
                 .await?;
-            let Some(stopped) = stopped else {
-                return Ok(false);
-            };
-            if let Some(stopped) = stopped {
+            if let Some(stopped) = left.as_ref().and_then(|left| left.stopped.as_ref()) {
                 metrics::counter!("thicket_turns_cancelled_total").increment(1);
                 engine
                     .0
                     .publish(stopped.key, &stopped.frames, Some(stopped.end));
                 engine.0.interrupt(stopped.key);
             }
-            Ok(true)
+            Ok(left)
         })
         .await
     }

@@ -3,13 +3,15 @@
 use crate::Error;
 use crate::commit::approval_view;
 use crate::engine::Engine;
-use model::conversations::{ConversationType, ConversationView, UserView, shown_agent_mode};
+use model::conversations::{
+    Conversation, ConversationType, ConversationView, UserView, shown_agent_mode,
+};
 use model::messages::MessageDetail;
 use model::{ConversationId, ProjectId, UserId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{approvals, conversations, messages};
+use store::{Conn, approvals, conversations, messages};
 
 /// A conversation with everything a client shows of it.
 #[derive(Clone, Debug, Serialize)]
@@ -81,50 +83,10 @@ impl Engine {
                             && !it.is_internal
                             && it.kind != ConversationType::ToolCall
                     });
-                    let Some(conversation) = shown else {
-                        return Ok(None);
-                    };
-                    let owner = conversations::find_owner(c, conversation.user_id).await?;
-                    let (messages, unsupported) = match messages::list(c, project, id).await {
-                        Ok(stored) => (stored, false),
-                        Err(store::Error::Corrupt(_)) => (Vec::new(), true),
-                        Err(error) => return Err(error.into()),
-                    };
-                    // A proposal's arguments are shown while it waits (ai-conversations.md 3.2).
-                    let proposals =
-                        approvals::list(c, project, id)
-                            .await?
-                            .into_iter()
-                            .map(|approval| {
-                                let payload = if approval.is_pending() {
-                                    approval.payload.clone()
-                                } else {
-                                    json!({})
-                                };
-                                approval_view(&approval, payload)
-                            });
-                    let cleared = conversation
-                        .cleared_queue
-                        .as_deref()
-                        .and_then(|text| serde_json::from_str(text).ok());
-                    let mode = shown_agent_mode(
-                        conversation.agent_mode.as_deref(),
-                        conversation.last_turn > 0,
-                    );
-                    Ok(Some(ConversationDetail {
-                        messages: messages
-                            .into_iter()
-                            .map(|stored| stored.message)
-                            .filter(|message| !message.is_empty())
-                            .map(MessageDetail)
-                            .collect(),
-                        has_unsupported_content: unsupported,
-                        agent_mode: mode.map(str::to_owned),
-                        is_sandbox: false,
-                        pending_approvals: proposals.collect(),
-                        cleared_queue: cleared.unwrap_or_else(|| json!([])),
-                        conversation: ConversationView::new(&conversation, owner),
-                    }))
+                    match shown {
+                        Some(conversation) => detail(c, &conversation).await.map(Some),
+                        None => Ok(None),
+                    }
                 })
             })
             .await
@@ -149,7 +111,7 @@ impl Engine {
         Ok(found.is_some_and(|it| it.user_id == user && it.deleted_at.is_none()))
     }
 
-    /// A user's own conversation in detail.
+    /// A user's own conversation in detail, of whatever kind it is.
     ///
     /// # Errors
     ///
@@ -160,9 +122,65 @@ impl Engine {
         user: UserId,
         id: ConversationId,
     ) -> Result<Option<ConversationDetail>, Error> {
-        Ok(self
-            .find(project, id)
-            .await?
-            .filter(|detail| detail.conversation.user.id == user))
+        self.0
+            .store
+            .read(move |c| {
+                Box::pin(async move {
+                    let found = conversations::find(c, project, id).await?;
+                    match found.filter(|it| it.user_id == user && it.deleted_at.is_none()) {
+                        Some(conversation) => detail(c, &conversation).await.map(Some),
+                        None => Ok(None),
+                    }
+                })
+            })
+            .await
     }
+}
+
+/// A conversation with its messages and proposals.
+pub(crate) async fn detail(
+    c: &Conn,
+    conversation: &Conversation,
+) -> Result<ConversationDetail, Error> {
+    let (project, id) = (conversation.project_id, conversation.id);
+    let owner = conversations::find_owner(c, conversation.user_id).await?;
+    let (messages, unsupported) = match messages::list(c, project, id).await {
+        Ok(stored) => (stored, false),
+        Err(store::Error::Corrupt(_)) => (Vec::new(), true),
+        Err(error) => return Err(error.into()),
+    };
+    // A proposal's arguments are shown while it waits (ai-conversations.md 3.2).
+    let proposals = approvals::list(c, project, id)
+        .await?
+        .into_iter()
+        .map(|approval| {
+            let payload = if approval.is_pending() {
+                approval.payload.clone()
+            } else {
+                json!({})
+            };
+            approval_view(&approval, payload)
+        });
+    let cleared = conversation
+        .cleared_queue
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok());
+    let mode = shown_agent_mode(
+        conversation.agent_mode.as_deref(),
+        conversation.last_turn > 0,
+    );
+    Ok(ConversationDetail {
+        messages: messages
+            .into_iter()
+            .map(|stored| stored.message)
+            .filter(|message| !message.is_empty())
+            .map(MessageDetail)
+            .collect(),
+        has_unsupported_content: unsupported,
+        agent_mode: mode.map(str::to_owned),
+        is_sandbox: false,
+        pending_approvals: proposals.collect(),
+        cleared_queue: cleared.unwrap_or_else(|| json!([])),
+        conversation: ConversationView::new(conversation, owner),
+    })
 }

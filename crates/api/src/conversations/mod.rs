@@ -147,14 +147,12 @@ async fn destroy(call: Call) -> Result<Response, ApiError> {
 )]
 async fn cancel(call: Call) -> Result<Response, ApiError> {
     let (project, user, id) = (call.project_id()?, call.user_id(), id(&call)?);
-    if !call.app.assistant.cancel(project, user, id).await? {
-        return Err(ApiError::not_found());
-    }
-    if call.app.config.status_codes == StatusCodes::Observed {
-        return Ok(StatusCode::NO_CONTENT.into_response());
-    }
-    let detail = call.app.assistant.find_own(project, user, id).await?;
-    Ok(Json(detail.ok_or_else(ApiError::not_found)?).into_response())
+    let cancelled = call.app.assistant.cancel(project, user, id).await?;
+    let detail = cancelled.ok_or_else(ApiError::not_found)?;
+    Ok(match call.app.config.status_codes {
+        StatusCodes::Published => Json(detail).into_response(),
+        StatusCodes::Observed => StatusCode::NO_CONTENT.into_response(),
+    })
 }
 
 /// Add a note without asking the assistant.

@@ -15,6 +15,7 @@ mod credentials;
 mod deletion;
 mod events;
 mod listing;
+mod many_clients;
 mod notes;
 mod ownership;
 mod persons;

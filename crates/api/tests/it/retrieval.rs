@@ -1,6 +1,7 @@
 //! Reading one conversation (ai-conversations.md 3).
 
 use crate::common::{Stage, assert_error, contents, eventually, keys};
+use http::Method;
 use serde_json::{Value, json};
 use store::params;
 use testkit::{Chat, Script, Setup, StubModel, TestApp, new_uuid, on_both_engines};
@@ -128,7 +129,15 @@ async fn what_is_never_shown_is_404_and_unlisted(setup: Setup) {
         assert_eq!((&list["count"], &list["results"]), (&json!(0), &json!([])));
         // Its owner may still write in it.
         chat.say("next").await.expect(201).events().await;
-        chat.api.patch(&chat.path("cancel/"), &json!({})).await;
+        let cancelled = chat.api.patch(&chat.path("cancel/"), &json!({})).await;
+        assert_eq!(cancelled.expect(200).json["id"], json!(chat.id));
+        let request = chat.api.request(Method::POST, &chat.root());
+        let request = request.header("accept", "application/json");
+        let answer = chat
+            .api
+            .send(request.json(&chat.message("in one piece")))
+            .await;
+        assert_eq!(answer.expect(201).json["status"], "idle");
         chat.api.get(&chat.path("queue/")).await.expect(200);
         let note = json!({"content": "noted"});
         chat.api
