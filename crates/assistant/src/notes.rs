@@ -33,7 +33,7 @@ impl Engine {
                     };
                     messages::append(c, &mut conversation, None, &Message::ai(note, content), now)
                         .await?;
-                    conversations::save(c, &conversation).await?;
+                    conversations::save_position(c, &conversation).await?;
                     Ok(Some(note))
                 })
             })

@@ -33,6 +33,7 @@ statements! {
     SAVE = "UPDATE conversation SET title = ?3, titled_by_model = ?4, status = ?5, type = ?6, agent_mode = ?7, \
             last_turn = ?8, last_position = ?9, cleared_queue = ?10, updated_at = ?11, deleted_at = ?12 \
             WHERE project_id = ?1 AND id = ?2";
+    SAVE_POSITION = "UPDATE conversation SET last_position = ?3 WHERE project_id = ?1 AND id = ?2";
     OWNER = "SELECT id, uuid, distinct_id, first_name, last_name, email FROM users WHERE id = ?1";
 }
 
@@ -198,6 +199,21 @@ pub async fn save(c: &Conn, conversation: &Conversation) -> Result<()> {
             it.updated_at,
             it.deleted_at,
         ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// As [`save`], when nothing but messages were added: no index has to be touched.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn save_position(c: &Conn, conversation: &Conversation) -> Result<()> {
+    let it = conversation;
+    c.exec(
+        SAVE_POSITION,
+        params![it.project_id, it.id, it.last_position],
     )
     .await?;
     Ok(())

@@ -177,14 +177,14 @@ async fn cancel(call: Call) -> Result<Response, ApiError> {
 )]
 async fn append_message(mut call: Call) -> Result<Response, ApiError> {
     let (project, user, id) = (call.project_id()?, call.user_id(), id(&call)?);
-    // Whose conversation it is comes before what the body says.
-    if !call.app.assistant.owns(project, user, id).await? {
-        return Err(ApiError::not_found());
-    }
-    let content = Fields::of(call.json().await?)?
-        .text("content")
-        .max(NOTE_MAX)
-        .required()?;
+    let content = match note(&mut call).await {
+        Ok(content) => content,
+        // Whose conversation it is comes before what the body says.
+        Err(_) if !call.app.assistant.owns(project, user, id).await? => {
+            return Err(ApiError::not_found());
+        }
+        Err(error) => return Err(error),
+    };
     let appended = call
         .app
         .assistant
@@ -197,6 +197,14 @@ async fn append_message(mut call: Call) -> Result<Response, ApiError> {
             (StatusCode::CREATED, Json(json!({"id": message}))).into_response()
         }
     })
+}
+
+/// The text of a note.
+async fn note(call: &mut Call) -> Result<String, ApiError> {
+    Ok(Fields::of(call.json().await?)?
+        .text("content")
+        .max(NOTE_MAX)
+        .required()?)
 }
 
 impl From<assistant::Error> for ApiError {
