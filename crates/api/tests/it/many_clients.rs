@@ -112,13 +112,13 @@ async fn say(chat: &Chat, told: &Mutex<Told>, text: String, reads: bool) {
     let stream = chat.stream(&body).await;
     let status = stream.status.as_u16();
     assert!([201, 409].contains(&status), "{status}");
-    let mut lock = told.lock().unwrap();
-    if status == 201 {
-        lock.said.insert(text);
-    } else {
-        lock.refused.insert(text);
+    {
+        let mut told = told.lock().unwrap();
+        match status {
+            201 => told.said.insert(text),
+            _ => told.refused.insert(text),
+        };
     }
-    drop(lock);
     if reads && status == 201 {
         stream.events().await;
     }
