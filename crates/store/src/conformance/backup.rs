@@ -288,7 +288,7 @@ async fn a_check_finds_a_damaged_file() {
     store
         .write(|c| {
             Box::pin(async move {
-                for id in 0..500 {
+                for id in 0..4000 {
                     super::insert(c, id, &format!("{id}{}", "x".repeat(500))).await?;
                 }
                 Ok::<_, Error>(())
