@@ -1,5 +1,6 @@
 //! The load: a plain HTTP/1.1 client that keeps its connection and does nothing it is not asked for.
 
+use crate::child::Server;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -103,20 +104,28 @@ pub(crate) struct Drained {
     pub(crate) first: Duration,
 }
 
-/// Requests answered in a second, by as many connections as there are requests, each sending its own again as soon as it
-/// has been answered.
-pub(crate) async fn rate(
-    address: SocketAddr,
+/// What a server did under load.
+pub(crate) struct Load {
+    /// Requests answered in a second.
+    pub(crate) rate: f64,
+    /// The server's processor time for one, in microseconds.
+    pub(crate) cpu: f64,
+}
+
+/// Loads a server with as many connections as there are requests, each sending its own again as soon as it has been
+/// answered.
+pub(crate) async fn load(
+    server: &Server,
     requests: &[Prepared],
     time: Duration,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<Load> {
     let mut connections = Vec::new();
     for request in requests {
-        let mut connection = Connection::open(address).await?;
+        let mut connection = Connection::open(server.address).await?;
         connection.drain(request).await?;
         connections.push((connection, request.clone()));
     }
-    let began = Instant::now();
+    let (began, cpu) = (Instant::now(), server.cpu()?);
     let mut clients = JoinSet::new();
     for (mut connection, request) in connections {
         clients.spawn(async move {
@@ -132,5 +141,9 @@ pub(crate) async fn rate(
     while let Some(client) = clients.join_next().await {
         answered += client??;
     }
-    Ok(f64::from(answered) / began.elapsed().as_secs_f64())
+    let cpu = server.cpu()? - cpu;
+    Ok(Load {
+        rate: f64::from(answered) / began.elapsed().as_secs_f64(),
+        cpu: cpu.as_secs_f64() * 1e6 / f64::from(answered.max(1)),
+    })
 }

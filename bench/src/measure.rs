@@ -8,7 +8,10 @@ mod long_answer;
 mod process;
 mod reads;
 
-use crate::report::Report;
+use crate::child::Server;
+use crate::http::{self, Prepared};
+use crate::report::{Report, Unit};
+use std::time::Duration;
 
 /// The names of the benchmarks, in their order.
 pub(crate) const NAMES: [&str; 7] = [
@@ -23,6 +26,10 @@ pub(crate) const NAMES: [&str; 7] = [
 
 /// Rounds of each measurement. Thicket and the limit take turns, so that both have the machine in the same moods.
 const ROUNDS: usize = 5;
+/// How long a round of requests takes.
+const ROUND: Duration = Duration::from_secs(1);
+/// Clients of such a round.
+const CLIENTS: usize = 64;
 
 /// Runs one benchmark, or all.
 pub(crate) async fn run(only: Option<&str>, report: &mut Report) -> anyhow::Result<()> {
@@ -41,6 +48,31 @@ pub(crate) async fn run(only: Option<&str>, report: &mut Report) -> anyhow::Resu
             _ => process::run(report).await?,
         }
     }
+    Ok(())
+}
+
+/// Compares how many requests thicket and the limit server answer under the same load: 64 clients, each on a connection
+/// of its own. The goal is a part of the limit's rate.
+async fn compare(
+    report: &mut Report,
+    name: &str,
+    goal: f64,
+    (server, requests): (&Server, &[Prepared]),
+    (bare, bare_requests): (&Server, &[Prepared]),
+) -> anyhow::Result<()> {
+    let (mut ours, mut theirs) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    for round in 1..=ROUNDS {
+        say(&format!("  {name}, round {round} of {ROUNDS}"));
+        let load = http::load(server, requests, ROUND).await?;
+        ours.0.push(load.rate);
+        ours.1.push(load.cpu);
+        let load = http::load(bare, bare_requests, ROUND).await?;
+        theirs.0.push(load.rate);
+        theirs.1.push(load.cpu);
+    }
+    report.share(name, &ours.0, &theirs.0, goal);
+    let name = "  processor time for one";
+    report.told(name, Unit::Micros, &ours.1, Some(&theirs.1));
     Ok(())
 }
 

@@ -1,15 +1,11 @@
 //! Writing: `append_message`, durable before the answer. The limit inserts one row into a table that has nothing else.
 
-use super::{ROUNDS, say};
+use super::{CLIENTS, compare};
 use crate::http;
 use crate::limit;
 use crate::report::Report;
 use crate::world::World;
 use serde_json::json;
-use std::time::Duration;
-
-const CLIENTS: usize = 64;
-const ROUND: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
     let world = World::create()?;
@@ -21,17 +17,6 @@ pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
     let ours = ours.map(|id| world.post(&format!("{id}/append_message/"), &note));
     let ours = ours.collect::<Result<Vec<_>, _>>()?;
     let theirs = vec![http::request("/append", None, Some(note.to_string()))?; CLIENTS];
-    let (mut our_rates, mut bare_rates) = (Vec::new(), Vec::new());
-    for round in 1..=ROUNDS {
-        say(&format!("  round {round} of {ROUNDS}"));
-        our_rates.push(http::rate(server.address, &ours, ROUND).await?);
-        bare_rates.push(http::rate(bare.address, &theirs, ROUND).await?);
-    }
-    report.share(
-        "append_message, durable, 64 clients",
-        &our_rates,
-        &bare_rates,
-        0.4,
-    );
-    Ok(())
+    let (ours, theirs) = ((&server, &*ours), (&bare, &*theirs));
+    compare(report, "append_message, durable", 0.4, ours, theirs).await
 }

@@ -45,18 +45,10 @@ pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
 
     let server = world.serve(None)?;
     let list = vec![world.get("?limit=50")?; 64];
-    http::rate(server.address, &list, REST).await?;
-    let details: Vec<_> = ids
-        .iter()
-        .take(64)
-        .map(|id| world.get(&format!("{id}/")))
-        .collect();
-    http::rate(
-        server.address,
-        &details.into_iter().collect::<Result<Vec<_>, _>>()?,
-        REST,
-    )
-    .await?;
+    http::load(&server, &list, REST).await?;
+    let details = ids.iter().take(64).map(|id| world.get(&format!("{id}/")));
+    let details = details.collect::<Result<Vec<_>, _>>()?;
+    http::load(&server, &details, REST).await?;
     let resident = server.resident_kib()? / 1024.0;
     report.told(
         "memory after 4 s of lists and details",

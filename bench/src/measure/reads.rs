@@ -1,7 +1,7 @@
 //! Reading: the list of a user's conversations, and one of them with its messages. The limit's rows hold the same JSON, ready to be
 //! sent.
 
-use super::{ROUNDS, say};
+use super::{CLIENTS, compare, say};
 use crate::child::Server;
 use crate::http::{self, Connection, Prepared};
 use crate::limit::{self, Shaped};
@@ -9,10 +9,6 @@ use crate::report::Report;
 use crate::world::{CONVERSATIONS_EACH, World};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
-use std::time::Duration;
-
-const CLIENTS: usize = 64;
-const ROUND: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
     let world = World::create()?;
@@ -37,36 +33,10 @@ pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
     same(&server, &list[0], &bare, &bare_list[0]).await?;
     same(&server, &details[0], &bare, &bare_details[0]).await?;
 
-    compare(
-        report,
-        "list 50 of 1,000 conversations",
-        (&server, &list),
-        (&bare, &bare_list),
-    )
-    .await?;
-    compare(
-        report,
-        "retrieve one of 20 messages",
-        (&server, &details),
-        (&bare, &bare_details),
-    )
-    .await
-}
-
-async fn compare(
-    report: &mut Report,
-    name: &str,
-    ours: (&Server, &[Prepared]),
-    bare: (&Server, &[Prepared]),
-) -> anyhow::Result<()> {
-    let (mut our_rates, mut bare_rates) = (Vec::new(), Vec::new());
-    for round in 1..=ROUNDS {
-        say(&format!("  {name}, round {round} of {ROUNDS}"));
-        our_rates.push(http::rate(ours.0.address, ours.1, ROUND).await?);
-        bare_rates.push(http::rate(bare.0.address, bare.1, ROUND).await?);
-    }
-    report.share(name, &our_rates, &bare_rates, 0.5);
-    Ok(())
+    let (ours, theirs) = ((&server, &*list), (&bare, &*bare_list));
+    compare(report, "list 50 of 1,000 conversations", 0.5, ours, theirs).await?;
+    let (ours, theirs) = ((&server, &*details), (&bare, &*bare_details));
+    compare(report, "retrieve one of 20 messages", 0.5, ours, theirs).await
 }
 
 /// Takes thicket's answers apart into what the limit server keeps.
