@@ -2,15 +2,20 @@
 
 use crate::address::Networks;
 use crate::cache::Caches;
-use bus::{Limits, Pokes};
-use model::Env;
+use bus::{Cache, Limits, Pokes, Presence};
 use model::rates::{Limit, THROTTLES, Throttle};
+use model::{Env, ProjectId};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
 use store::sealed::SecretKey;
 use tokio_util::sync::CancellationToken;
+
+/// How long the number of unread messages is kept (tickets.md 9).
+const UNREAD_LIVES: Duration = Duration::from_secs(30);
 
 /// How the HTTP side behaves.
 #[derive(Clone, Debug)]
@@ -79,6 +84,10 @@ pub struct Shared {
     pub limits: Limits,
     /// Told after every commit that logged an event; wakes the readers of the live inbox.
     pub pokes: Pokes,
+    /// The team's unread messages in each project, as they were at most 30 s ago (tickets.md 9).
+    pub(crate) unread: Cache<ProjectId, i64>,
+    /// Who looks at which ticket.
+    pub(crate) presence: Presence<Value>,
     /// How the HTTP side behaves.
     pub config: ApiConfig,
     /// Cancelled when the server begins to shut down: open streams end, new work is refused.
@@ -100,12 +109,24 @@ impl App {
             assistant,
             secret_key,
             limits: Limits::new(env.clone()),
+            unread: Cache::new(env.clone(), UNREAD_LIVES),
+            presence: Presence::new(env.clone()),
             env,
             pokes: Pokes::default(),
             config,
             shutdown: CancellationToken::new(),
             caches: Caches::default(),
         }))
+    }
+
+    /// To be called after every commit that changed a project's tickets: wakes the live inbox.
+    pub(crate) fn tickets_changed(&self, project: ProjectId) {
+        self.pokes.poke(project);
+    }
+
+    /// To be called after a commit that changed what the team has not read: the next count is a fresh one.
+    pub(crate) fn unread_changed(&self, project: ProjectId) {
+        self.unread.forget(project);
     }
 
     /// Forgets what is kept of keys and projects for a moment: for whoever changes them in the store, beside the

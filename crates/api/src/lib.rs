@@ -31,6 +31,7 @@ mod roles;
 mod routing;
 mod serve;
 mod throttle;
+mod tickets;
 mod users;
 
 pub use accept::Accepted;
@@ -58,6 +59,7 @@ fn routes() -> Routes {
         .merge(keys::routes())
         .merge(projects::routes())
         .merge(roles::routes())
+        .merge(tickets::routes())
 }
 
 /// Everything that the server answers, `pages` included: what it shows to browsers besides the API.

@@ -46,6 +46,19 @@ impl App {
         Ok(())
     }
 
+    /// Counts a reply to a ticket, or a ticket that the team begins, besides the general throttles.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn throttle_replies(&self, call: &Call) -> Result<(), ApiError> {
+        let subject = call.user_id().to_string();
+        for throttle in [&rates::REPLY_BURST, &rates::REPLY_SUSTAINED] {
+            self.count(call, throttle, &subject)
+                .map_err(ApiError::throttled)?;
+        }
+        Ok(())
+    }
+
     fn count(&self, call: &Call, throttle: &Throttle, subject: &str) -> Result<(), Duration> {
         let is_unthrottled = call.caller.key.as_ref().is_some_and(|key| key.unthrottled);
         if !self.config.rate_limits || is_unthrottled {

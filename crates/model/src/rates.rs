@@ -165,6 +165,19 @@ pub const API_SUSTAINED: Throttle = Throttle {
     doc: "requests with a personal API key, for each key: long term",
 };
 
+/// Replies and tickets that the team begins, in a short time; counted for each user.
+pub const REPLY_BURST: Throttle = Throttle {
+    name: "reply_burst",
+    default: Limit::at(10, Per::Minute),
+    doc: "replies to tickets and tickets begun by the team, for each user: short term",
+};
+/// Replies and tickets that the team begins, in a long time; counted for each user.
+pub const REPLY_SUSTAINED: Throttle = Throttle {
+    name: "reply_sustained",
+    default: Limit::at(60, Per::Hour),
+    doc: "replies to tickets and tickets begun by the team, for each user: long term",
+};
+
 /// Requests to the public capture endpoints; counted for each address.
 pub const CAPTURE: Throttle = Throttle {
     name: "capture",
@@ -186,6 +199,8 @@ pub const THROTTLES: &[Throttle] = &[
     AI_RESEARCH_SUSTAINED,
     API_BURST,
     API_SUSTAINED,
+    REPLY_BURST,
+    REPLY_SUSTAINED,
 ];
 
 /// Whole seconds to wait, rounded up, at least 1: what `Retry-After` says.

@@ -134,6 +134,10 @@ settings! {
     api_burst: Option<Limit> = None, Rule::Limit;
     /// Throttle: other requests for each key, long term. Null: the server's.
     api_sustained: Option<Limit> = None, Rule::Limit;
+    /// Throttle: replies to tickets and tickets begun by the team, for each user, short term. Null: the server's.
+    reply_burst: Option<Limit> = None, Rule::Limit;
+    /// Throttle: replies to tickets and tickets begun by the team, for each user, long term. Null: the server's.
+    reply_sustained: Option<Limit> = None, Rule::Limit;
 }
 
 impl ProjectSettings {
@@ -217,6 +221,8 @@ impl ProjectSettings {
             "ai_research_sustained" => self.ai_research_sustained,
             "api_burst" => self.api_burst,
             "api_sustained" => self.api_sustained,
+            "reply_burst" => self.reply_burst,
+            "reply_sustained" => self.reply_sustained,
             _ => None,
         }
     }

@@ -19,9 +19,9 @@ pub use messages::{
 pub use sla::{SlaNotice, due_notice};
 pub use tags::{TAG_MAX, TAGS_MAX, normal_tags, read_tags};
 
+pub use crate::persons::folded as fold;
 use crate::{ProjectId, TicketId, Timestamp};
 use serde_json::{Map, Value, json};
-use unicode_normalization::UnicodeNormalization as _;
 
 /// Longest analytics id of a customer, in characters.
 pub const DISTINCT_ID_MAX: usize = 400;
@@ -298,13 +298,6 @@ impl Ticket {
     pub fn is_counted_unread(&self) -> bool {
         self.deleted_at.is_none() && self.status != Status::Resolved
     }
-}
-
-/// Text in the one case and the one composition that searching compares in, the same on both engines.
-pub fn fold(text: &str) -> String {
-    // Character by character: the lower case of a whole text depends on what stands beside a character.
-    let lower = text.nfc().flat_map(char::to_lowercase);
-    lower.filter(|character| *character != '\0').collect()
 }
 
 #[cfg(test)]

@@ -25,6 +25,20 @@ mod invariants {
             LIMIT 100";
         CONVERSATION_HAS_TWO_RUNNING_TURNS = "SELECT t.project_id, t.conversation_id FROM turn t \
             WHERE t.status = 'running' GROUP BY t.project_id, t.conversation_id HAVING count(*) > 1 LIMIT 100";
+        TICKET_MISCOUNTS_ITS_MESSAGES = "SELECT t.project_id, t.id FROM ticket t \
+            WHERE t.deleted_at IS NULL AND t.message_count <> \
+              (SELECT count(*) FROM ticket_message m WHERE m.project_id = t.project_id AND m.ticket_id = t.id \
+                 AND NOT m.is_deleted AND NOT m.is_private) \
+            LIMIT 100";
+        PROJECT_MISCOUNTS_TICKETS_OF_THIS_STATUS = "SELECT t.project_id, t.id FROM ticket t \
+            JOIN (SELECT o.project_id, o.status, count(*) AS tickets, \
+                         CAST(SUM(o.unread_team_count) AS BIGINT) AS unread \
+                  FROM ticket o WHERE o.deleted_at IS NULL GROUP BY o.project_id, o.status) g \
+              ON g.project_id = t.project_id AND g.status = t.status \
+            WHERE t.deleted_at IS NULL AND NOT EXISTS \
+              (SELECT 1 FROM ticket_total s WHERE s.project_id = g.project_id AND s.status = g.status \
+                 AND s.tickets = g.tickets AND s.unread = g.unread) \
+            LIMIT 100";
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod background;
 mod bulk;
+mod feedback;
 pub(crate) mod list;
 mod log;
 pub(crate) mod merge;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use background::{erase_deleted, tell_due_dates, wake_snoozed};
 pub use bulk::{BulkTags, TagAction, set_status, set_tags};
+pub use feedback::{Feedback, note_feedback};
 pub use list::{count, list, list_merged_into, names_of_assignees};
 pub use log::{Actor, ActorKind};
 pub use merge::{MergeError, MergeNotes, Merged, merge};
@@ -85,22 +87,21 @@ pub async fn create(c: &Conn, scene: &Scene, new: NewTicket) -> Result<Ticket, W
 ///
 /// # Errors
 /// When the store fails.
-pub async fn mark_read(
-    c: &Conn,
-    project: ProjectId,
-    key: TicketKey,
-) -> Result<Option<(Ticket, bool)>> {
-    let Some(mut ticket) = find_for_update(c, project, key).await? else {
+pub async fn mark_read(c: &Conn, scene: &Scene, key: TicketKey) -> Result<Option<(Ticket, bool)>> {
+    let Some(mut ticket) = find_for_update(c, scene.project, key).await? else {
         return Ok(None);
     };
     if ticket.unread_team_count == 0 {
         return Ok(Some((ticket, false)));
     }
-    let mut totals = Totals::new(project);
+    let mut totals = Totals::new(scene.project);
     totals.remove(&ticket);
     ticket.unread_team_count = 0;
-    totals.add(&ticket);
     rows::save(c, &ticket).await?;
+    let mut log = Log::new(scene);
+    log.hidden("read", &ticket);
+    log.write(c).await?;
+    totals.add(&ticket);
     totals.write(c).await?;
     Ok(Some((ticket, true)))
 }

@@ -1,8 +1,9 @@
 //! People who sign in or hold API keys.
 
 use crate::statements::statements;
-use crate::{Conn, FromRow, Result, Row, params};
+use crate::{Conn, Engine, FromRow, Result, Row, params};
 use model::{Env, ProjectId, Timestamp, UserId};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 macro_rules! columns {
@@ -18,6 +19,13 @@ statements! {
     );
     FIND = concat!("SELECT ", columns!(), " FROM users WHERE id = ?1");
     FIND_BY_EMAIL = concat!("SELECT ", columns!(), " FROM users WHERE email = ?1");
+    FIND_MANY_SQLITE [sqlite] = concat!(
+        "SELECT ", columns!(), " FROM users WHERE id IN (SELECT value FROM json_each(?1))"
+    );
+    FIND_MANY_POSTGRES [postgres] = concat!(
+        "SELECT ", columns!(), " FROM users WHERE id IN \
+           (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(CAST(?1 AS TEXT) AS JSON)))"
+    );
     LIST = concat!("SELECT ", columns!(), " FROM users ORDER BY id");
     SET_PASSWORD = "UPDATE users SET password_hash = ?2 WHERE id = ?1";
     SET_CURRENT_PROJECT = "UPDATE users SET current_project_id = ?2 WHERE id = ?1";
@@ -105,6 +113,23 @@ pub async fn create(c: &Conn, env: &Env, user: &NewUser) -> Result<User> {
 /// When the store fails.
 pub async fn find(c: &Conn, id: UserId) -> Result<Option<User>> {
     c.find(FIND, params![id]).await
+}
+
+/// These people, by their ids: one look-up.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_many(c: &Conn, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let statement = match c.engine() {
+        Engine::Sqlite => FIND_MANY_SQLITE,
+        Engine::Postgres => FIND_MANY_POSTGRES,
+    };
+    let ids = serde_json::json!(ids).to_string();
+    let found: Vec<User> = c.all(statement, params![&ids]).await?;
+    Ok(found.into_iter().map(|user| (user.id, user)).collect())
 }
 
 /// The person with this address, in any case.

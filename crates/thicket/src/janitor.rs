@@ -2,7 +2,7 @@
 
 use model::{Env, Timestamp};
 use std::time::Duration;
-use store::{Store, erasure};
+use store::{Store, erasure, tickets};
 use tokio_util::sync::CancellationToken;
 
 /// Between two rounds. Nobody waits for the end of a grace that is counted in days.
@@ -11,6 +11,9 @@ const ROUND: Duration = Duration::from_secs(600);
 /// Conversations erased in one transaction, so that others need not wait long for the writer.
 const AT_ONCE: usize = 16;
 
+/// Tickets erased in one transaction (tickets.md 12.5).
+const TICKETS_AT_ONCE: usize = 50;
+
 /// Works until it is told to stop; its first round is at once.
 pub(crate) async fn run(store: Store, env: Env, grace: Duration, stop: CancellationToken) {
     let mut rounds = tokio::time::interval(ROUND);
@@ -18,6 +21,11 @@ pub(crate) async fn run(store: Store, env: Env, grace: Duration, stop: Cancellat
         tokio::select! {
             _ = rounds.tick() => {}
             () = stop.cancelled() => return,
+        }
+        match erase_tickets(&store, &env, grace, &stop).await {
+            Ok(0) => {}
+            Ok(tickets) => tracing::info!(tickets, "erased deleted tickets"),
+            Err(error) => tracing::warn!(%error, "deleted tickets could not be erased"),
         }
         match erase(&store, &env, grace, &stop).await {
             Ok(0) => {}
@@ -33,8 +41,7 @@ async fn erase(
     grace: Duration,
     stop: &CancellationToken,
 ) -> store::Result<usize> {
-    let grace = i64::try_from(grace.as_micros()).unwrap_or(i64::MAX);
-    let before = Timestamp::from_micros(env.now().as_micros().saturating_sub(grace));
+    let before = deadline(env, grace);
     let mut total = 0;
     while !stop.is_cancelled() {
         let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
@@ -47,4 +54,34 @@ async fn erase(
         }
     }
     Ok(total)
+}
+
+async fn erase_tickets(
+    store: &Store,
+    env: &Env,
+    grace: Duration,
+    stop: &CancellationToken,
+) -> store::Result<usize> {
+    let before = deadline(env, grace);
+    let mut total = 0;
+    while !stop.is_cancelled() {
+        let limit = i64::try_from(TICKETS_AT_ONCE).unwrap_or(i64::MAX);
+        let env = env.clone();
+        let erased = store
+            .write(move |c| {
+                Box::pin(async move { tickets::erase_deleted(c, &env, before, limit).await })
+            })
+            .await?;
+        total += erased;
+        if erased < TICKETS_AT_ONCE {
+            break;
+        }
+    }
+    Ok(total)
+}
+
+/// What was deleted before this moment has been deleted for long enough.
+fn deadline(env: &Env, grace: Duration) -> Timestamp {
+    let grace = i64::try_from(grace.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(env.now().as_micros().saturating_sub(grace))
 }

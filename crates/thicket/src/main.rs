@@ -1,6 +1,7 @@
 //! The `thicket` program: command line, configuration, and the wiring of the server.
 
 mod cli;
+mod clockwork;
 mod config;
 mod data;
 mod demo;

@@ -1,7 +1,7 @@
 //! The server's life: from opening the store to the last answer.
 
 use crate::config::{Config, ConfigError, Provider, StatusCodes, Switch};
-use crate::{data, janitor};
+use crate::{clockwork, data, janitor};
 use anyhow::Context as _;
 use api::{ApiConfig, App, ServeConfig};
 use assistant::{Answerer, Engine};
@@ -127,6 +127,7 @@ impl Server {
             self.env,
             api_config(config),
         );
+        let clockwork = tokio::spawn(clockwork::run(app.clone(), stop.clone()));
         let pages = web::router(&web::Config {
             static_dir: config.static_dir.clone(),
             help: self.help,
@@ -159,6 +160,7 @@ impl Server {
         janitor
             .await
             .context("the erasing of deleted conversations failed")?;
+        clockwork.await.context("the look for due tickets failed")?;
         self.store.close().await;
         tracing::info!("stopped");
         Ok(())
@@ -269,6 +271,8 @@ fn rates_of(config: &Config) -> HashMap<&'static str, Limit> {
         ),
         (rates::API_BURST.name, config.api_burst),
         (rates::API_SUSTAINED.name, config.api_sustained),
+        (rates::REPLY_BURST.name, config.reply_burst),
+        (rates::REPLY_SUSTAINED.name, config.reply_sustained),
     ])
 }
 

@@ -1,6 +1,6 @@
 //! What a change to a ticket leaves in the project's event log and in the activity log (tickets.md 12.1, 12.2).
 
-use super::{Scene, list};
+use super::{Feedback, Scene, list};
 use crate::activity::{self, NewActivity};
 use crate::events::{self, NewEvent};
 use crate::{Conn, Result};
@@ -202,6 +202,22 @@ impl<'a> Log<'a> {
                 ];
                 self.event("$conversation_sla_breached", ticket, more);
             }
+        }
+    }
+
+    pub(super) fn feedback(&mut self, ticket: &Ticket, feedback: &Feedback) {
+        let rating = [
+            ("$ai_metric_name", json!("quality")),
+            ("$ai_metric_value", json!(i64::from(feedback.is_good))),
+            ("message_id", json!(feedback.message_id)),
+        ];
+        self.event("$ai_metric", ticket, rating);
+        if !feedback.is_good && !feedback.text.is_empty() {
+            let text = [
+                ("$ai_feedback_text", json!(feedback.text)),
+                ("message_id", json!(feedback.message_id)),
+            ];
+            self.event("$ai_feedback", ticket, text);
         }
     }
 

@@ -139,9 +139,9 @@ async fn counters_follow_every_change(store: TestStore) {
     assert_eq!(numbers(&store, project, "status=resolved", "").await.1, 1);
     assert_eq!(numbers(&store, project, "status=new", "").await.1, 0);
     change(&store, &a, status(Status::Pending)).await;
-    let key = TicketKey::Number(a.number);
+    let (reader, key) = (scene(project), TicketKey::Number(a.number));
     let read = store
-        .write(move |c| Box::pin(mark_read(c, project, key)))
+        .write(move |c| Box::pin(async move { mark_read(c, &reader, key).await }))
         .await
         .unwrap();
     assert!(read.unwrap().1);

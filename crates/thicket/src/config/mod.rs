@@ -184,6 +184,10 @@ settings! {
         "Other requests with an API key, for each key: short term.";
     api_sustained: Limit, "throttles.api_sustained" = "4800/hour", Server,
         "Other requests with an API key, for each key: long term.";
+    reply_burst: Limit, "throttles.reply_burst" = "10/minute", Server,
+        "Replies to tickets and tickets begun by the team, for each user: short term.";
+    reply_sustained: Limit, "throttles.reply_sustained" = "60/hour", Server,
+        "Replies to tickets and tickets begun by the team, for each user: long term.";
 }
 
 fn value<T: Setting>(layers: &Layers, key: Option<&Key>) -> Result<T, ConfigError> {

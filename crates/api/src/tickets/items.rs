@@ -1,0 +1,211 @@
+//! One ticket: make, read, change, delete (tickets.md 4 to 7).
+
+use super::view::{TicketView, Viewer};
+use super::{key, scene, schema};
+use crate::{ApiError, Call, CommonErrors};
+use axum::Json;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use model::TicketId;
+use model::fields::Fields;
+use model::tickets::{Changed, NewTicket, Status, Ticket, TicketChange};
+use store::tickets;
+
+/// Make a ticket
+///
+/// Nothing is required. It gets the project's next number.
+#[utoipa::path(
+    post,
+    path = "/api/projects/{project_id}/conversations/tickets/",
+    operation_id = "conversations_tickets_create",
+    tag = "tickets",
+    params(("project_id" = String, Path, description = "Id of the project, or `@current`.")),
+    request_body = schema::CreateFields,
+    responses((status = 201, description = "The ticket.", body = TicketView), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["ticket:write"]))
+)]
+pub(super) async fn create(mut call: Call) -> Result<Response, ApiError> {
+    let id = TicketId(call.app.env.uuid());
+    let new = NewTicket::read(id, &Fields::of(call.json().await?)?)?;
+    let (scene, viewer) = (scene(&call)?, Viewer::of(&call)?);
+    let view = call
+        .app
+        .store
+        .write(move |c| {
+            Box::pin(async move {
+                let ticket = tickets::create(c, &scene, new).await?;
+                Ok::<_, ApiError>(viewer.show_one(c, ticket).await?)
+            })
+        })
+        .await?;
+    call.app.tickets_changed(call.project_id()?);
+    call.app.unread_changed(call.project_id()?);
+    Ok((StatusCode::CREATED, Json(view)).into_response())
+}
+
+/// A ticket
+///
+/// Reading it marks the customer's messages as read by the team.
+#[utoipa::path(
+    get,
+    path = "/api/projects/{project_id}/conversations/tickets/{id}/",
+    operation_id = "conversations_tickets_retrieve",
+    tag = "tickets",
+    params(
+        ("project_id" = String, Path, description = "Id of the project, or `@current`."),
+        ("id" = String, Path, description = "UUID or number of the ticket."),
+    ),
+    responses((status = 200, description = "The ticket.", body = TicketView), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["ticket:read"]))
+)]
+pub(super) async fn retrieve(call: Call) -> Result<Response, ApiError> {
+    let (key, scene, viewer) = (key(&call)?, scene(&call)?, Viewer::of(&call)?);
+    // HEAD looks without reading. Nothing is written either when there is nothing to mark.
+    let marks = call.method != Method::HEAD;
+    let found = call
+        .app
+        .store
+        .read(move |c| {
+            Box::pin(async move {
+                let ticket = tickets::find(c, viewer.project, key).await?;
+                let ticket = ticket.ok_or_else(ApiError::not_found)?;
+                if marks && ticket.unread_team_count > 0 {
+                    return Ok::<_, ApiError>(None);
+                }
+                Ok(Some(viewer.show_one(c, ticket).await?))
+            })
+        })
+        .await?;
+    if let Some(view) = found {
+        return Ok(Json(view).into_response());
+    }
+    let view = call
+        .app
+        .store
+        .write(move |c| {
+            Box::pin(async move {
+                let read = tickets::mark_read(c, &scene, key).await?;
+                let (ticket, _) = read.ok_or_else(ApiError::not_found)?;
+                Ok::<_, ApiError>(viewer.show_one(c, ticket).await?)
+            })
+        })
+        .await?;
+    call.app.tickets_changed(viewer.project);
+    call.app.unread_changed(viewer.project);
+    Ok(Json(view).into_response())
+}
+
+/// Change a ticket
+///
+/// As PATCH: only the members that are named change.
+#[utoipa::path(
+    put,
+    path = "/api/projects/{project_id}/conversations/tickets/{id}/",
+    operation_id = "conversations_tickets_update",
+    tag = "tickets",
+    params(
+        ("project_id" = String, Path, description = "Id of the project, or `@current`."),
+        ("id" = String, Path, description = "UUID or number of the ticket."),
+    ),
+    request_body = schema::PatchedFields,
+    responses((status = 200, description = "The ticket as it is now.", body = TicketView), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["ticket:write"]))
+)]
+pub(super) async fn update(call: Call) -> Result<Response, ApiError> {
+    change(call).await
+}
+
+/// Change a ticket
+///
+/// Only the members that are named change.
+#[utoipa::path(
+    patch,
+    path = "/api/projects/{project_id}/conversations/tickets/{id}/",
+    operation_id = "conversations_tickets_partial_update",
+    tag = "tickets",
+    params(
+        ("project_id" = String, Path, description = "Id of the project, or `@current`."),
+        ("id" = String, Path, description = "UUID or number of the ticket."),
+    ),
+    request_body = schema::PatchedFields,
+    responses((status = 200, description = "The ticket as it is now.", body = TicketView), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["ticket:write"]))
+)]
+pub(super) async fn partial_update(call: Call) -> Result<Response, ApiError> {
+    change(call).await
+}
+
+async fn change(mut call: Call) -> Result<Response, ApiError> {
+    let (key, viewer) = (key(&call)?, Viewer::of(&call)?);
+    // A ticket that does not exist is told before a body that does not fit (conventions.md 2.4).
+    find(&call).await?;
+    let change = TicketChange::read(&Fields::of(call.json().await?)?)?;
+    let scene = scene(&call)?;
+    let (view, changed, status) = call
+        .app
+        .store
+        .write(move |c| {
+            Box::pin(async move {
+                let updated = tickets::update(c, &scene, key, &change).await?;
+                let (ticket, changed) = updated.ok_or_else(ApiError::not_found)?;
+                let status = ticket.status;
+                Ok::<_, ApiError>((viewer.show_one(c, ticket).await?, changed, status))
+            })
+        })
+        .await?;
+    if changed.is_any() {
+        call.app.tickets_changed(viewer.project);
+    }
+    if counts_otherwise(&changed, status) {
+        call.app.unread_changed(viewer.project);
+    }
+    Ok(Json(view).into_response())
+}
+
+/// Whether a ticket's unread messages have come into the count, or left it.
+fn counts_otherwise(changed: &Changed, now: Status) -> bool {
+    changed
+        .status
+        .is_some_and(|before| before == Status::Resolved || now == Status::Resolved)
+}
+
+/// Delete a ticket
+///
+/// Nobody sees it from now on; after a grace it is erased with its messages.
+#[utoipa::path(
+    delete,
+    path = "/api/projects/{project_id}/conversations/tickets/{id}/",
+    operation_id = "conversations_tickets_destroy",
+    tag = "tickets",
+    params(
+        ("project_id" = String, Path, description = "Id of the project, or `@current`."),
+        ("id" = String, Path, description = "UUID or number of the ticket."),
+    ),
+    responses((status = 204, description = "Deleted."), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["ticket:write"]))
+)]
+pub(super) async fn destroy(call: Call) -> Result<Response, ApiError> {
+    let (key, scene) = (key(&call)?, scene(&call)?);
+    let project = scene.project;
+    let deleted = call
+        .app
+        .store
+        .write(move |c| Box::pin(async move { tickets::delete(c, &scene, key).await }))
+        .await?;
+    if !deleted {
+        return Err(ApiError::not_found());
+    }
+    call.app.tickets_changed(project);
+    call.app.unread_changed(project);
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The ticket that the path names.
+pub(super) async fn find(call: &Call) -> Result<Ticket, ApiError> {
+    let (project, key) = (call.project_id()?, key(call)?);
+    call.app
+        .store
+        .read(move |c| Box::pin(tickets::find(c, project, key)))
+        .await?
+        .ok_or_else(ApiError::not_found)
+}

@@ -1,0 +1,96 @@
+//! `GET …/tickets/` and `GET …/tickets/unread_count/` (tickets.md 3, 9).
+
+use super::schema;
+use super::view::Viewer;
+use crate::{ApiError, Call, CommonErrors};
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
+use model::tickets::{Filters, LIST_PAGE, Order};
+use serde_json::json;
+use store::tickets;
+
+/// List tickets
+///
+/// All parameters are combined with "and". An empty or invalid value is ignored. Reading the list marks nothing as
+/// read.
+#[utoipa::path(
+    get,
+    path = "/api/projects/{project_id}/conversations/tickets/",
+    operation_id = "conversations_tickets_list",
+    tag = "tickets",
+    params(
+        ("project_id" = String, Path, description = "Id of the project, or `@current`."),
+        ("status" = Option<String>, Query, description = "Any of: `new`, `open`, `pending`, `on_hold`, `resolved`, separated by commas."),
+        ("priority" = Option<String>, Query, description = "Any of: `low`, `medium`, `high`, `critical`, separated by commas."),
+        ("channel_source" = Option<String>, Query, description = "`widget`, `email`, `slack`, `teams` or `github`."),
+        ("channel_detail" = Option<String>, Query, description = "How exactly the ticket came, such as `widget_api`."),
+        ("assignee" = Option<String>, Query, description = "Any of: `unassigned`, `me`, `user:<id>`, `role:<uuid>`, separated by commas."),
+        ("date_from" = Option<String>, Query, description = "Changed then or later: a date, a date and time, a length such as `-7d`, or `all`."),
+        ("date_to" = Option<String>, Query, description = "Changed then or earlier."),
+        ("distinct_ids" = Option<String>, Query, description = "Customers, separated by commas; the first 100 count."),
+        ("emails" = Option<String>, Query, description = "Customers' addresses; joined to `distinct_ids` by \"or\"."),
+        ("ids" = Option<String>, Query, description = "UUIDs of tickets, separated by commas; the first 100 count."),
+        ("search" = Option<String>, Query, description = "A ticket's number (`42`, `#42`), or a part of the customer's name or address, the subject, or any message. At most 200 characters."),
+        ("sla" = Option<String>, Query, description = "`breached`, `at-risk` (due within the hour) or `on-track`."),
+        ("snoozed" = Option<bool>, Query, description = "Snoozed, or not."),
+        ("tags" = Option<String>, Query, description = "Any of these: a JSON array."),
+        ("tags_all" = Option<String>, Query, description = "All of these: a JSON array."),
+        ("tags_exclude" = Option<String>, Query, description = "None of these: a JSON array."),
+        ("ai_triage_result" = Option<String>, Query, description = "Any of these, separated by commas."),
+        ("order_by" = Option<String>, Query, description = "`updated_at`, `created_at`, `sla_due_at`, `snoozed_until` or `ticket_number`, with `-` for the largest first. Default `-updated_at`."),
+        ("limit" = Option<i64>, Query, description = "Length of the page, default 100, at most 1000."),
+        ("offset" = Option<i64>, Query, description = "Tickets to pass over, default 0."),
+    ),
+    responses((status = 200, description = "A page of tickets.", body = schema::TicketList), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["ticket:read"]))
+)]
+pub(super) async fn list(call: Call) -> Result<Response, ApiError> {
+    let viewer = Viewer::of(&call)?;
+    let page = call.page(LIST_PAGE);
+    let zone = &call.project()?.settings.timezone;
+    let filters = Filters::read(call.query.raw(), call.app.env.now(), zone, call.user_id());
+    let order = Order::read(&call.query.text("order_by").unwrap_or_default());
+    let (views, count) = call
+        .app
+        .store
+        .read(move |c| {
+            Box::pin(async move {
+                let found = tickets::list(c, viewer.project, &filters, order, page).await?;
+                let views = viewer.show(c, found.0).await?;
+                Ok::<_, store::Error>((views, found.1))
+            })
+        })
+        .await?;
+    Ok(Json(call.paginated(page, views, count)).into_response())
+}
+
+/// Count unread messages
+///
+/// Customer messages that the team has not read, over all tickets that are not resolved. May be up to 30 seconds old.
+#[utoipa::path(
+    get,
+    path = "/api/projects/{project_id}/conversations/tickets/unread_count/",
+    operation_id = "conversations_tickets_unread_count_retrieve",
+    tag = "tickets",
+    params(("project_id" = String, Path, description = "Id of the project, or `@current`.")),
+    responses((status = 200, description = "The number.", body = schema::UnreadCount), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["ticket:read"]))
+)]
+pub(super) async fn unread_count(call: Call) -> Result<Response, ApiError> {
+    let project = call.project()?;
+    if !project.settings.conversations_enabled {
+        return Ok(Json(json!({"count": 0})).into_response());
+    }
+    let (project, cache) = (project.id, &call.app.unread);
+    if let Some(count) = cache.find(&project) {
+        return Ok(Json(json!({ "count": count })).into_response());
+    }
+    let generation = cache.generation(&project);
+    let count = call
+        .app
+        .store
+        .read(move |c| Box::pin(tickets::unread_count(c, project)))
+        .await?;
+    cache.keep(project, generation, count);
+    Ok(Json(json!({ "count": count })).into_response())
+}

@@ -1,0 +1,181 @@
+//! `GET …/tickets/:id/messages/` and `POST …/tickets/:id/reply/` (tickets.md 10.1, 10.2).
+
+use super::items::find;
+use super::view::raw;
+use super::{check_enabled, key, scene, schema};
+use crate::{ApiError, Call, CommonErrors};
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use model::error::{Code, FieldError};
+use model::fields::Fields;
+use model::tickets::{
+    MESSAGE_MAX, MESSAGES_PAGE, Message, NewMessage, Ticket, author_name, rich_content,
+};
+use model::{MessageId, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use store::{Conn, tickets};
+use utoipa::ToSchema;
+
+/// A message of a ticket.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TicketMessage)]
+pub(super) struct MessageView {
+    #[schema(value_type = Uuid)]
+    id: MessageId,
+    /// Markdown.
+    content: String,
+    #[schema(value_type = Option<Object>, required = true)]
+    rich_content: Option<Box<RawValue>>,
+    /// `customer`, `support`, `AI`, or another word that was stored.
+    author_type: String,
+    author_name: String,
+    /// Seen by the team only.
+    is_private: bool,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// Raised by every change of the content, from 0.
+    version: i64,
+}
+
+/// A page of messages.
+#[derive(ToSchema)]
+#[schema(as = PaginatedTicketMessageList)]
+#[expect(dead_code, reason = "describes model::pagination::Paginated")]
+struct MessageList {
+    count: i64,
+    #[schema(format = "uri")]
+    next: Option<String>,
+    #[schema(format = "uri")]
+    previous: Option<String>,
+    results: Vec<MessageView>,
+}
+
+/// A page of messages as clients see them. One look-up for all authors.
+pub(super) async fn show(
+    c: &Conn,
+    ticket: &Ticket,
+    messages: Vec<Message>,
+) -> store::Result<Vec<MessageView>> {
+    let authors = messages.iter().filter_map(|it| it.created_by);
+    let authors: Vec<_> = authors.collect();
+    let people = store::users::find_many(c, &authors).await?;
+    let view = |message: Message| {
+        let context = message.context();
+        let author = message.created_by.and_then(|id| people.get(&id));
+        let author = author.map(|user| (user.first_name.as_str(), user.email.as_str()));
+        let author_type = context.get("author_type").and_then(Value::as_str);
+        Ok(MessageView {
+            id: message.id,
+            author_type: author_type.unwrap_or("customer").to_owned(),
+            author_name: author_name(&context, author, ticket),
+            content: message.content,
+            rich_content: match message.rich_content {
+                Some(json) => Some(raw("ticket_message.rich_content", json)?),
+                None => None,
+            },
+            is_private: message.is_private,
+            created_at: message.created_at,
+            version: message.version,
+        })
+    };
+    messages.into_iter().map(view).collect()
+}
+
+/// List a ticket's messages
+///
+/// Oldest first, private ones included. Marks nothing as read.
+#[utoipa::path(
+    get,
+    path = "/api/projects/{project_id}/conversations/tickets/{id}/messages/",
+    operation_id = "conversations_tickets_messages_list",
+    tag = "tickets",
+    params(
+        ("project_id" = String, Path, description = "Id of the project, or `@current`."),
+        ("id" = String, Path, description = "UUID or number of the ticket."),
+        ("limit" = Option<i64>, Query, description = "Length of the page, default 50, at most 200."),
+        ("offset" = Option<i64>, Query, description = "Messages to pass over, default 0."),
+    ),
+    responses((status = 200, description = "A page of messages.", body = MessageList), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["ticket:read"]))
+)]
+pub(super) async fn list(call: Call) -> Result<Response, ApiError> {
+    let (project, key) = (call.project_id()?, key(&call)?);
+    let page = call.page(MESSAGES_PAGE);
+    let (views, count) = call
+        .app
+        .store
+        .read(move |c| {
+            Box::pin(async move {
+                let ticket = tickets::find(c, project, key).await?;
+                let ticket = ticket.ok_or_else(ApiError::not_found)?;
+                let (found, count) = tickets::list_messages(c, project, ticket.id, page).await?;
+                Ok::<_, ApiError>((show(c, &ticket, found).await?, count))
+            })
+        })
+        .await?;
+    Ok(Json(call.paginated(page, views, count)).into_response())
+}
+
+/// Reply to a ticket
+///
+/// Or leave a note that only the team sees.
+#[utoipa::path(
+    post,
+    path = "/api/projects/{project_id}/conversations/tickets/{id}/reply/",
+    operation_id = "conversations_tickets_reply_create",
+    tag = "tickets",
+    params(
+        ("project_id" = String, Path, description = "Id of the project, or `@current`."),
+        ("id" = String, Path, description = "UUID or number of the ticket."),
+    ),
+    request_body = schema::ReplyFields,
+    responses((status = 201, description = "The message.", body = MessageView), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["ticket:write"]))
+)]
+pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
+    let key = key(&call)?;
+    call.app.throttle_replies(&call)?;
+    find(&call).await?;
+    check_enabled(&call)?;
+    let (scene, user) = (scene(&call)?, call.user_id());
+    let id = MessageId(call.app.env.uuid());
+    let fields = Fields::of(call.json().await?)?;
+    let content = text(&fields)?;
+    let is_private = fields.boolean("is_private").or(false)?;
+    let rich_content = rich_content(&fields)?;
+    let new = NewMessage {
+        rich_content,
+        ..NewMessage::by_team(id, user, content, is_private)
+    };
+    let project = scene.project;
+    let view = call
+        .app
+        .store
+        .write(move |c| {
+            Box::pin(async move {
+                let added = tickets::add_message(c, &scene, key, &new, false).await?;
+                let (ticket, message) = added.ok_or_else(ApiError::not_found)?;
+                let views = show(c, &ticket, vec![message]).await?;
+                Ok::<_, ApiError>(views.into_iter().next())
+            })
+        })
+        .await?;
+    call.app.tickets_changed(project);
+    let view = view.ok_or_else(|| ApiError::internal("a message was not shown"))?;
+    Ok((StatusCode::CREATED, Json(view)).into_response())
+}
+
+/// The member `message`; a blank one has a sentence of its own (tickets.md 10.2).
+pub(super) fn text(fields: &Fields<'_>) -> Result<String, FieldError> {
+    let text = fields.text("message").max(MESSAGE_MAX).required();
+    text.map_err(|error| match error.code {
+        Code::Blank => FieldError {
+            detail: "Message content is required.".to_owned(),
+            ..error
+        },
+        _ => error,
+    })
+}

@@ -1,0 +1,223 @@
+//! Bodies that the handlers read field by field, for the document.
+#![expect(dead_code, reason = "these describe bodies for the document")]
+
+use super::view::TicketView;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A page of tickets.
+#[derive(ToSchema)]
+#[schema(as = PaginatedTicketList)]
+pub(super) struct TicketList {
+    count: i64,
+    #[schema(format = "uri")]
+    next: Option<String>,
+    #[schema(format = "uri")]
+    previous: Option<String>,
+    results: Vec<TicketView>,
+}
+
+/// What can be changed of a ticket. Nothing is required.
+#[derive(ToSchema)]
+#[schema(as = PatchedTicket)]
+pub(super) struct PatchedFields {
+    /// `new`, `open`, `pending`, `on_hold` or `resolved`.
+    #[schema(required = false)]
+    status: String,
+    /// `low`, `medium`, `high`, `critical` or empty; null clears it.
+    priority: Option<String>,
+    /// Any JSON; replaces the whole.
+    #[schema(required = false, value_type = Object)]
+    anonymous_traits: serde_json::Value,
+    #[schema(required = false)]
+    ai_resolved: bool,
+    escalation_reason: Option<String>,
+    #[schema(format = DateTime)]
+    sla_due_at: Option<String>,
+    /// At most 100 of at most 255 characters; replaces all.
+    #[schema(required = false)]
+    tags: Vec<String>,
+    /// Without `status`, setting it puts the ticket on hold and clearing it opens the ticket.
+    #[schema(format = DateTime)]
+    snoozed_until: Option<String>,
+    /// `{"type": "user", "id": 12}`, `{"type": "role", "id": "<uuid>"}`, or null.
+    #[schema(value_type = Option<Object>)]
+    assignee: Option<serde_json::Value>,
+}
+
+/// A ticket to be made. Nothing is required.
+#[derive(ToSchema)]
+#[schema(as = TicketCreate)]
+pub(super) struct CreateFields {
+    #[serde(flatten)]
+    fields: PatchedFields,
+    /// The customer's analytics id.
+    #[schema(required = false, max_length = 400)]
+    distinct_id: String,
+}
+
+/// How much the team has not read.
+#[derive(ToSchema)]
+#[schema(as = TicketUnreadCount)]
+pub(super) struct UnreadCount {
+    count: i64,
+}
+
+/// A reply.
+#[derive(ToSchema)]
+#[schema(as = TicketReply)]
+pub(super) struct ReplyFields {
+    #[schema(max_length = 5000)]
+    message: String,
+    /// Seen by the team only.
+    #[schema(required = false, default = false)]
+    is_private: bool,
+    /// The editor's document; at most 100 KB.
+    #[schema(value_type = Option<Object>)]
+    rich_content: Option<serde_json::Value>,
+}
+
+/// A note's new text.
+#[derive(ToSchema)]
+#[schema(as = PatchedTicketNote)]
+pub(super) struct NoteFields {
+    #[schema(max_length = 5000)]
+    message: String,
+    /// The editor's document; without it the old one is cleared.
+    #[schema(value_type = Option<Object>)]
+    rich_content: Option<serde_json::Value>,
+}
+
+/// A ticket that the team begins, by mail.
+#[derive(ToSchema)]
+#[schema(as = TicketCompose)]
+pub(super) struct ComposeFields {
+    #[schema(format = "email")]
+    recipient_email: String,
+    #[schema(required = false, max_length = 400)]
+    recipient_distinct_id: String,
+    #[schema(required = false, max_length = 500)]
+    email_subject: String,
+    email_config_id: Uuid,
+    #[schema(max_length = 5000)]
+    message: String,
+    #[schema(value_type = Option<Object>)]
+    rich_content: Option<serde_json::Value>,
+}
+
+/// The ticket that was begun.
+#[derive(ToSchema)]
+#[schema(as = TicketComposed)]
+pub(super) struct Composed {
+    id: Uuid,
+    ticket_number: i64,
+}
+
+/// A status for many tickets.
+#[derive(ToSchema)]
+#[schema(as = TicketBulkStatus)]
+pub(super) struct BulkStatusFields {
+    #[schema(min_items = 1, max_items = 500)]
+    ids: Vec<Uuid>,
+    status: String,
+}
+
+/// What was changed.
+#[derive(ToSchema)]
+#[schema(as = TicketBulkStatusResult)]
+pub(super) struct BulkStatusResult {
+    updated: i64,
+    ids: Vec<Uuid>,
+}
+
+/// Tags for many tickets.
+#[derive(ToSchema)]
+#[schema(as = TicketBulkTags)]
+pub(super) struct BulkTagsFields {
+    /// UUIDs or ticket numbers.
+    #[schema(min_items = 1, max_items = 500)]
+    ids: Vec<String>,
+    /// `add`, `remove` or `set`.
+    action: String,
+    #[schema(max_items = 100)]
+    tags: Vec<String>,
+}
+
+/// A ticket's tags now.
+#[derive(ToSchema)]
+#[schema(as = TicketTags)]
+pub(super) struct TagsOf {
+    id: Uuid,
+    tags: Vec<String>,
+}
+
+/// Why a ticket was passed over.
+#[derive(ToSchema)]
+#[schema(as = TicketSkipped)]
+pub(super) struct Skipped {
+    id: String,
+    reason: String,
+}
+
+/// What was changed, and what was passed over.
+#[derive(ToSchema)]
+#[schema(as = TicketBulkTagsResult)]
+pub(super) struct BulkTagsResult {
+    updated: Vec<TagsOf>,
+    skipped: Vec<Skipped>,
+}
+
+/// Where a ticket is merged into.
+#[derive(ToSchema)]
+#[schema(as = TicketMerge)]
+pub(super) struct MergeFields {
+    target_ticket_id: Uuid,
+    #[schema(max_length = 5000)]
+    source_note: Option<String>,
+    #[schema(max_length = 5000)]
+    target_note: Option<String>,
+    #[schema(required = false, default = true)]
+    source_note_is_private: bool,
+    #[schema(required = false, default = true)]
+    target_note_is_private: bool,
+}
+
+/// The ticket that was merged, and where it went.
+#[derive(ToSchema)]
+#[schema(as = TicketMerged)]
+pub(super) struct MergeResult {
+    id: Uuid,
+    ticket_status: String,
+    target_ticket_id: Uuid,
+    target_ticket_number: i64,
+}
+
+/// What somebody thinks of an answer of the assistant's.
+#[derive(ToSchema)]
+#[schema(as = TicketAiFeedback)]
+pub(super) struct FeedbackFields {
+    #[schema(max_length = 200)]
+    message_id: String,
+    /// `good` or `bad`.
+    rating: String,
+    #[schema(required = false, max_length = 2000)]
+    feedback_text: String,
+}
+
+/// Who else looks at a ticket.
+#[derive(ToSchema)]
+#[schema(as = TicketViewers)]
+pub(super) struct Viewers {
+    /// The newest first; never the caller.
+    #[schema(value_type = Vec<Object>)]
+    viewers: Vec<serde_json::Value>,
+}
+
+/// Who else looks at which ticket.
+#[derive(ToSchema)]
+#[schema(as = TicketPresence)]
+pub(super) struct PresenceResult {
+    /// By the ticket's id; tickets that nobody looks at are absent.
+    #[schema(value_type = Object)]
+    viewers: serde_json::Value,
+}
