@@ -11,6 +11,7 @@ mod activity;
 pub mod address;
 mod app;
 mod articles;
+mod assignees;
 mod auth;
 mod body;
 mod cache;
@@ -23,8 +24,10 @@ mod error;
 mod events;
 mod health;
 mod keys;
+mod members;
 mod metrics;
 mod openapi;
+mod people;
 mod persons;
 mod projects;
 mod roles;
@@ -59,6 +62,8 @@ fn routes() -> Routes {
         .merge(keys::routes())
         .merge(projects::routes())
         .merge(roles::routes())
+        .merge(members::routes())
+        .merge(assignees::routes())
         .merge(tickets::routes())
 }
 

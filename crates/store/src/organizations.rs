@@ -3,6 +3,7 @@
 use crate::statements::statements;
 use crate::users::User;
 use crate::{Conn, FromRow, Result, Row, params};
+use model::pagination::Page;
 use model::{MemberLevel, OrganizationId, Timestamp, UserId};
 
 statements! {
@@ -19,6 +20,11 @@ statements! {
                       users.current_project_id, users.created_at, membership.role \
                     FROM membership JOIN users ON users.id = membership.user_id \
                     WHERE membership.organization_id = ?1 ORDER BY users.id";
+    PAGE_OF_MEMBERS = "SELECT users.id, users.uuid, users.email, users.first_name, users.last_name, users.distinct_id, \
+                         users.current_project_id, users.created_at, membership.role \
+                       FROM membership JOIN users ON users.id = membership.user_id \
+                       WHERE membership.organization_id = ?1 ORDER BY membership.user_id LIMIT ?2 OFFSET ?3";
+    COUNT_MEMBERS = "SELECT count(*) FROM membership WHERE organization_id = ?1";
     LIST_OF_USER = "SELECT organization.id, organization.name, organization.allows_personal_api_keys, \
                       organization.created_at, membership.role \
                     FROM membership JOIN organization ON organization.id = membership.organization_id \
@@ -158,6 +164,31 @@ pub async fn list_members(
         .into_iter()
         .map(|WithLevel(user, level)| (user, level))
         .collect())
+}
+
+/// One page of [`list_members`].
+///
+/// # Errors
+/// When the store fails.
+pub async fn page_of_members(
+    c: &Conn,
+    organization: OrganizationId,
+    page: Page,
+) -> Result<Vec<(User, MemberLevel)>> {
+    let values = params![organization, page.limit, page.offset];
+    let rows = c.all::<WithLevel<User>>(PAGE_OF_MEMBERS, values).await?;
+    Ok(rows
+        .into_iter()
+        .map(|WithLevel(user, level)| (user, level))
+        .collect())
+}
+
+/// How many members there are.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_members(c: &Conn, organization: OrganizationId) -> Result<i64> {
+    c.one(COUNT_MEMBERS, params![organization]).await
 }
 
 /// The organisations that a person belongs to, oldest first, with the person's level in each.

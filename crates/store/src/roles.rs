@@ -17,6 +17,7 @@ statements! {
                       users.current_project_id, users.created_at \
                     FROM role_member JOIN users ON users.id = role_member.user_id \
                     WHERE role_member.organization_id = ?1 AND role_member.role_id = ?2 ORDER BY users.id";
+    LIST_ALL_MEMBERS = "SELECT role_id, user_id FROM role_member WHERE organization_id = ?1 ORDER BY role_id, user_id";
 }
 
 /// A role.
@@ -107,4 +108,15 @@ pub async fn list_members(
     role: RoleId,
 ) -> Result<Vec<User>> {
     c.all(LIST_MEMBERS, params![organization, role]).await
+}
+
+/// Who is in which of the organisation's roles: one look-up.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list_all_members(
+    c: &Conn,
+    organization: OrganizationId,
+) -> Result<Vec<(RoleId, UserId)>> {
+    c.all(LIST_ALL_MEMBERS, params![organization]).await
 }

@@ -162,7 +162,7 @@ async fn parse(call: &mut Call) -> Result<Post, ApiError> {
     };
     Ok(Post {
         project: call.project_id()?,
-        user: super::user_view(&call.caller.user),
+        user: crate::people::basic(&call.caller.user),
         conversation,
         content,
         trace_id,

@@ -4,6 +4,8 @@ mod create;
 mod fields;
 mod queue;
 mod schema;
+
+pub(crate) use schema::UserBasic;
 pub(crate) mod stream;
 
 use crate::app::StatusCodes;
@@ -12,13 +14,11 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use model::ConversationId;
-use model::conversations::UserView;
 use model::fields::Fields;
 use model::pagination::Bounds;
 use model::turns::NOTE_MAX;
 use serde_json::json;
 use std::time::Duration;
-use store::users::User;
 
 /// Default page size of the list; there is no maximum (ai-conversations.md 2).
 const PAGE: Bounds = Bounds {
@@ -64,7 +64,7 @@ pub(crate) fn routes() -> Routes {
 )]
 async fn list(call: Call) -> Result<Response, ApiError> {
     let page = call.page(PAGE);
-    let user = user_view(&call.caller.user);
+    let user = crate::people::basic(&call.caller.user);
     let (views, count) = call
         .app
         .assistant
@@ -223,19 +223,4 @@ fn id(call: &Call) -> Result<ConversationId, ApiError> {
         .uuid("conversation")
         .map(ConversationId)
         .ok_or_else(ApiError::not_found)
-}
-
-/// A user as conversations show them.
-fn user_view(user: &User) -> UserView {
-    UserView {
-        id: user.id,
-        uuid: user.uuid,
-        distinct_id: Some(user.distinct_id.clone()),
-        first_name: user.first_name.clone(),
-        last_name: user.last_name.clone(),
-        email: user.email.clone(),
-        is_email_verified: None,
-        hedgehog_config: None,
-        role_at_organization: None,
-    }
 }

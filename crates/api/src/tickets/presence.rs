@@ -32,17 +32,7 @@ const TICKETS_MAX: usize = 100;
 pub(super) async fn create(call: Call) -> Result<Response, ApiError> {
     let ticket = find(&call).await?;
     let user = &call.caller.user;
-    let shown = json!({
-        "id": user.id,
-        "uuid": user.uuid,
-        "distinct_id": user.distinct_id,
-        "first_name": user.first_name,
-        "last_name": user.last_name,
-        "email": user.email,
-        "is_email_verified": null,
-        "hedgehog_config": null,
-        "role_at_organization": null,
-    });
+    let shown = json!(crate::people::basic(user));
     let presence = &call.app.presence;
     presence.beat(ticket.project_id, ticket.id, user.id, shown);
     let viewers = presence.viewers(ticket.project_id, ticket.id, user.id);

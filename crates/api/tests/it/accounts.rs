@@ -12,6 +12,8 @@ on_both_engines! {
     a_project_shows_every_setting_and_no_secret,
     a_changed_setting_holds_at_once_for_everybody,
     roles_are_made_and_listed,
+    members_are_listed_for_members,
+    an_inbox_is_told_whom_tickets_can_be_assigned_to,
     settings_that_the_assistant_obeys_take_effect,
 }
 
@@ -247,4 +249,108 @@ async fn settings_that_the_assistant_obeys_take_effect(setup: Setup) {
         refused().await.status != 402
     })
     .await;
+}
+
+async fn members_are_listed_for_members(setup: Setup) {
+    let app = setup.start().await;
+    let tenant = app.tenant().await;
+    let colleague = app.member(tenant.organization, tenant.project).await;
+    app.tenant().await;
+    let path = format!("/api/organizations/{}/members/", tenant.organization);
+    let api = app.api(&app.key(colleague.user, &["organization:read"]).await);
+    let list = api.get(&path).await.expect(200).json;
+    assert_eq!(list["count"], 2);
+    let expected = [tenant.user, colleague.user];
+    let results = list["results"].as_array().unwrap();
+    for (member, user) in results.iter().zip(expected) {
+        assert_eq!(
+            keys(member),
+            [
+                "distinct_id",
+                "email",
+                "first_name",
+                "hedgehog_config",
+                "id",
+                "is_email_verified",
+                "last_name",
+                "level",
+                "role_at_organization",
+                "uuid",
+            ]
+        );
+        assert_eq!((&member["id"], &member["level"]), (&json!(user), &json!(8)));
+    }
+    let page = api
+        .get(&format!("{path}?limit=1&offset=1"))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(page["results"], json!([results[1]]));
+    assert_eq!(page["next"], Value::Null);
+    let current = api.get("/api/organizations/@current/members/").await;
+    assert_eq!(current.expect(200).json["results"], list["results"]);
+
+    let stranger = app.tenant().await;
+    assert_error(&stranger.api.get(&path).await, 403, "permission_denied", "");
+    let other_scope = app.api(&app.key(tenant.user, &["ticket:write"]).await);
+    assert_error(&other_scope.get(&path).await, 403, "permission_denied", "");
+}
+
+async fn an_inbox_is_told_whom_tickets_can_be_assigned_to(setup: Setup) {
+    let app = setup.start().await;
+    let tenant = app.tenant().await;
+    let colleague = app.member(tenant.organization, tenant.project).await;
+    let role_path = format!("/api/organizations/{}/roles/", tenant.organization);
+    for name in ["Tier 2", "Billing"] {
+        tenant
+            .api
+            .post(&role_path, &json!({"name": name}))
+            .await
+            .expect(201);
+    }
+    let roles = tenant.api.get(&role_path).await.expect(200).json;
+    let (organization, env) = (tenant.organization, app.env.clone());
+    let billing = model::RoleId(roles["results"][0]["id"].as_str().unwrap().parse().unwrap());
+    app.store
+        .write(move |c| {
+            Box::pin(async move {
+                roles::add_member(c, organization, billing, colleague.user, env.now()).await
+            })
+        })
+        .await
+        .unwrap();
+
+    let path = format!("/api/projects/{}/conversations/assignees/", tenant.project);
+    let api = app.api(&app.key(colleague.user, &["ticket:read"]).await);
+    let shown = api.get(&path).await.expect(200).json;
+    let ids: Vec<_> = shown["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["id"])
+        .collect();
+    assert_eq!(ids, [&json!(tenant.user), &json!(colleague.user)]);
+    assert_eq!(
+        shown["roles"],
+        json!([
+            {"id": roles["results"][0]["id"], "name": "Billing", "members": [colleague.user]},
+            {"id": roles["results"][1]["id"], "name": "Tier 2", "members": []},
+        ])
+    );
+    // Each of them is taken as an assignee.
+    let tickets = format!("/api/projects/{}/conversations/tickets/", tenant.project);
+    for assignee in [
+        json!({"type": "user", "id": shown["users"][1]["id"]}),
+        json!({"type": "role", "id": shown["roles"][0]["id"]}),
+    ] {
+        let body = json!({ "assignee": assignee });
+        let ticket = tenant.api.post(&tickets, &body).await.expect(201).json;
+        assert_eq!(ticket["assignee"]["id"], assignee["id"]);
+    }
+    assert_error(
+        &app.tenant().await.api.get(&path).await,
+        403,
+        "permission_denied",
+        "",
+    );
 }
