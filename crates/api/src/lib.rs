@@ -27,6 +27,7 @@ mod keys;
 mod members;
 mod metrics;
 mod openapi;
+mod outbox;
 mod people;
 mod persons;
 mod projects;
@@ -57,6 +58,7 @@ fn routes() -> Routes {
         .merge(articles::routes())
         .merge(events::routes())
         .merge(activity::routes())
+        .merge(outbox::routes())
         .merge(persons::routes())
         .merge(users::routes())
         .merge(keys::routes())

@@ -53,6 +53,8 @@ uuid_ids! {
     ArticleId,
     /// A support ticket.
     TicketId,
+    /// A mail in the outbox.
+    MailId,
     /// One run of the server process; owner of turn leases.
     NodeId,
 }

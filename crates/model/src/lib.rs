@@ -16,6 +16,7 @@ pub mod ids;
 pub mod json;
 pub mod members;
 pub mod messages;
+pub mod outbox;
 pub mod pagination;
 pub mod persons;
 mod python;

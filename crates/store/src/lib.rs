@@ -25,6 +25,7 @@ pub mod lock;
 pub mod messages;
 mod migrate;
 pub mod organizations;
+pub mod outbox;
 pub mod persons;
 mod pg;
 pub mod projects;

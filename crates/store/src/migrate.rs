@@ -39,6 +39,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0007_persons",
         text: include_str!("../migrations/0007_persons.sql"),
     },
+    Migration {
+        name: "0008_customers",
+        text: include_str!("../migrations/0008_customers.sql"),
+    },
 ];
 
 /// One step of the schema.

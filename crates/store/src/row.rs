@@ -2,8 +2,8 @@
 
 use crate::{Error, Result};
 use model::{
-    ArticleId, ConversationId, KeyId, MessageId, NodeId, OrganizationId, PersonId, ProjectId,
-    QueueItemId, RoleId, TicketId, Timestamp, UserId,
+    ArticleId, ConversationId, KeyId, MailId, MessageId, NodeId, OrganizationId, PersonId,
+    ProjectId, QueueItemId, RoleId, TicketId, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -219,6 +219,7 @@ wrapped_columns! {
     ArticleId => Uuid,
     NodeId => Uuid,
     TicketId => Uuid,
+    MailId => Uuid,
 }
 
 impl<T: Column> FromRow for T {

@@ -68,6 +68,7 @@ pub const STATEMENTS: &[(&str, &[Statement])] = &[
     ("keys", crate::keys::ALL),
     ("messages", crate::messages::ALL),
     ("organizations", crate::organizations::ALL),
+    ("outbox", crate::outbox::ALL),
     ("persons", crate::persons::ALL),
     ("projects", crate::projects::ALL),
     ("queue", crate::queue::ALL),

@@ -34,6 +34,7 @@ use model::tickets::{
     Assignee, AssigneeError, Changed, NewTicket, Ticket, TicketChange, TicketKey,
 };
 use model::{Env, OrganizationId, ProjectId, Timestamp};
+use std::time::Duration;
 use totals::Totals;
 
 /// Why a ticket could not be written.
@@ -60,6 +61,17 @@ pub struct Scene {
     pub env: Env,
     /// One moment for the whole operation.
     pub now: Timestamp,
+}
+
+impl Scene {
+    /// The same, but later than a ticket's newest message: whoever reads on after that message finds the next one.
+    fn after(&self, last: Option<Timestamp>) -> Self {
+        let next = last.map(|last| last.plus(Duration::from_micros(1)));
+        Self {
+            now: next.map_or(self.now, |next| next.max(self.now)),
+            ..self.clone()
+        }
+    }
 }
 
 /// Makes a ticket, under the project's next number.

@@ -2,8 +2,8 @@
 
 use crate::{Error, Result};
 use model::{
-    ArticleId, ConversationId, KeyId, MessageId, NodeId, OrganizationId, PersonId, ProjectId,
-    QueueItemId, RoleId, TicketId, Timestamp, UserId,
+    ArticleId, ConversationId, KeyId, MailId, MessageId, NodeId, OrganizationId, PersonId,
+    ProjectId, QueueItemId, RoleId, TicketId, Timestamp, UserId,
 };
 use std::fmt;
 use uuid::Uuid;
@@ -101,6 +101,7 @@ into_value! {
     ArticleId => Uuid(|id| id.0),
     NodeId => Uuid(|id| id.0),
     TicketId => Uuid(|id| id.0),
+    MailId => Uuid(|id| id.0),
 }
 
 macro_rules! borrow_value {

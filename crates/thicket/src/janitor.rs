@@ -2,7 +2,7 @@
 
 use model::{Env, Timestamp};
 use std::time::Duration;
-use store::{Store, erasure, tickets};
+use store::{Store, erasure, outbox, tickets};
 use tokio_util::sync::CancellationToken;
 
 /// Between two rounds. Nobody waits for the end of a grace that is counted in days.
@@ -13,6 +13,12 @@ const AT_ONCE: usize = 16;
 
 /// Tickets erased in one transaction (tickets.md 12.5).
 const TICKETS_AT_ONCE: usize = 50;
+
+/// Mails erased in one transaction.
+const MAILS_AT_ONCE: u64 = 200;
+
+/// How long a mail can be read in the outbox.
+const MAIL_LIVES: Duration = Duration::from_secs(30 * 86_400);
 
 /// Works until it is told to stop; its first round is at once.
 pub(crate) async fn run(store: Store, env: Env, grace: Duration, stop: CancellationToken) {
@@ -31,6 +37,11 @@ pub(crate) async fn run(store: Store, env: Env, grace: Duration, stop: Cancellat
             Ok(0) => {}
             Ok(conversations) => tracing::info!(conversations, "erased deleted conversations"),
             Err(error) => tracing::warn!(%error, "deleted conversations could not be erased"),
+        }
+        match erase_mails(&store, &env, &stop).await {
+            Ok(0) => {}
+            Ok(mails) => tracing::info!(mails, "erased old mails"),
+            Err(error) => tracing::warn!(%error, "old mails could not be erased"),
         }
     }
 }
@@ -74,6 +85,22 @@ async fn erase_tickets(
             .await?;
         total += erased;
         if erased < TICKETS_AT_ONCE {
+            break;
+        }
+    }
+    Ok(total)
+}
+
+async fn erase_mails(store: &Store, env: &Env, stop: &CancellationToken) -> store::Result<u64> {
+    let before = deadline(env, MAIL_LIVES);
+    let mut total = 0;
+    while !stop.is_cancelled() {
+        let limit = i64::try_from(MAILS_AT_ONCE).unwrap_or(i64::MAX);
+        let erased = store
+            .write(move |c| Box::pin(async move { outbox::erase(c, before, limit).await }))
+            .await?;
+        total += erased;
+        if erased < MAILS_AT_ONCE {
             break;
         }
     }

@@ -17,6 +17,7 @@ mod events;
 mod listing;
 mod many_clients;
 mod notes;
+mod outbox;
 mod ownership;
 mod persons;
 mod prompts;

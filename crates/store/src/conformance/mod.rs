@@ -5,6 +5,7 @@ mod erasure;
 mod events;
 mod load;
 mod migrations;
+mod outbox;
 mod persons;
 mod server;
 mod statements;

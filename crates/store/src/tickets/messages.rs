@@ -4,7 +4,7 @@ use super::log::Log;
 use super::totals::Totals;
 use super::{Scene, find_for_update, rows};
 use crate::statements::statements;
-use crate::{Conn, Error, FromRow, Result, Row, params};
+use crate::{Conn, Error, FromRow, Result, Row, outbox, params};
 use model::pagination::Page;
 use model::tickets::{
     Changed, Message, MessageError, NewMessage, Side, Ticket, TicketKey, fold, preview,
@@ -35,6 +35,10 @@ statements! {
     LAST_PUBLIC = "SELECT created_at, content FROM ticket_message \
                    WHERE project_id = ?1 AND ticket_id = ?2 AND NOT is_deleted AND NOT is_private \
                    ORDER BY created_at DESC, id DESC LIMIT 1";
+    /// No more than two are looked for.
+    COUNT_TWO_OF_CUSTOMER = "SELECT count(*) FROM (SELECT 1 FROM ticket_message \
+                               WHERE project_id = ?1 AND ticket_id = ?2 AND NOT is_deleted AND NOT is_private \
+                                 AND side = 'customer' AND created_by IS NULL LIMIT 2) AS found";
     INSERT_TEXT = "INSERT INTO ticket_text (project_id, source_id, ticket_id, text) VALUES (?1, ?2, ?3, ?4)";
     DROP_TEXT = "DELETE FROM ticket_text WHERE project_id = ?1 AND source_id = ?2";
 }
@@ -92,15 +96,34 @@ pub async fn add_message(
     new: &NewMessage,
     reopens: bool,
 ) -> Result<Option<(Ticket, Message)>> {
-    let Some(mut ticket) = find_for_update(c, scene.project, key).await? else {
+    let Some(ticket) = find_for_update(c, scene.project, key).await? else {
         return Ok(None);
     };
+    add_to(c, scene, ticket, new, reopens, |_| ())
+        .await
+        .map(Some)
+}
+
+/// Adds a message to a ticket that is locked. `amend` changes of the ticket what the message brings along besides.
+pub(super) async fn add_to(
+    c: &Conn,
+    scene: &Scene,
+    mut ticket: Ticket,
+    new: &NewMessage,
+    reopens: bool,
+    amend: impl FnOnce(&mut Ticket),
+) -> Result<(Ticket, Message)> {
+    let scene = &scene.after(ticket.last_message_at);
     let mut totals = Totals::new(scene.project);
     totals.remove(&ticket);
+    amend(&mut ticket);
     let status_before = ticket.receive(new, reopens, scene.now);
     let message = insert(c, scene.project, ticket.id, new, scene.now).await?;
     if !message.is_private {
         rows::save(c, &ticket).await?;
+    }
+    if is_customers_first(c, &ticket, &message).await? {
+        outbox::tell_of_ticket(c, &scene.env, &ticket, &message.content, scene.now).await?;
     }
     let mut log = Log::new(scene);
     log.message(&ticket, new);
@@ -114,7 +137,19 @@ pub async fn add_message(
     log.write(c).await?;
     totals.add(&ticket);
     totals.write(c).await?;
-    Ok(Some((ticket, message)))
+    Ok((ticket, message))
+}
+
+/// Whether a message that was just added is the first that the customer wrote in the ticket.
+async fn is_customers_first(c: &Conn, ticket: &Ticket, message: &Message) -> Result<bool> {
+    let is_theirs = message.side == Side::Customer && message.created_by.is_none();
+    if !is_theirs || message.is_private {
+        return Ok(false);
+    }
+    let found: i64 = c
+        .one(COUNT_TWO_OF_CUSTOMER, params![ticket.project_id, ticket.id])
+        .await?;
+    Ok(found == 1)
 }
 
 /// Adds the row and what it is found by.
