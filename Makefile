@@ -4,25 +4,29 @@ SHELL := bash
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint fmt bench
+.PHONY: help demo build web test lint fmt bench
 
 help: ## This list
 	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
 
-demo: ## Build, start a server with a sample project, and print how to talk to it
+demo: web ## Build, start a server with a sample project, and print how to talk to it
 	$(CARGO) run --locked --release -p thicket -- demo
 
-build: ## The release binary, target/release/thicket
+build: web ## The release binary, target/release/thicket
 	$(CARGO) build --locked --release -p thicket
 
-test: ## All tests, on SQLite and on PostgreSQL
+web: ## The web app, web/dist, which the binary embeds
+	scripts/web
+
+test: web ## All tests, on SQLite and on PostgreSQL
 	scripts/test
 
-lint: ## Formatting, clippy, rustdoc, and what may be in the dependency graph
+lint: web ## Formatting, clippy, rustdoc, the web app's types, and what may be in the dependency graph
 	scripts/lint
 
 fmt: ## Format the code
 	$(CARGO) fmt --all
+	@if [ -d web/node_modules ]; then cd web && npm run --silent fmt; fi
 
 bench: ## Benchmarks, beside a bare server in the same run
 	$(CARGO) build --locked --release -p thicket -p bench

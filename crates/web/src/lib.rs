@@ -1,24 +1,27 @@
-//! The pages that the server shows to browsers: its front door, and an operator's own static files.
+//! What the server shows to browsers: the web app, help pages, and an operator's own static files.
 //!
 //! Everything is in the binary; no page asks a third party for anything.
 
+mod app;
 mod help;
 
 pub use help::HelpPage;
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use rust_embed::{Embed, EmbeddedFile};
 use std::path::PathBuf;
 use tower_http::services::ServeDir;
 
-/// What the pages may load: from this server only, and nothing inline.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
-    img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What a page without scripts may load: from this server only, and nothing inline.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
+/// A client asks each time whether it still holds the newest form.
+const ASK_FIRST: &str = "no-cache";
 
 #[derive(Embed)]
 #[folder = "assets/"]
@@ -33,17 +36,18 @@ pub struct Config {
     pub help: Vec<HelpPage>,
 }
 
-/// `/`, `/assets/…`, `/help/…` if there are pages for it, and, if there is a folder for it, `/static/…`.
+/// The app, `/assets/…`, `/help/…` if there are pages for it, and, if there is a folder for it, `/static/…`.
 pub fn router(config: &Config) -> Router {
-    let pages = Router::new()
-        .route("/", get(|headers: HeaderMap| asset("index.html", headers)))
-        .route(
-            "/assets/{*name}",
-            get(|Path(name): Path<String>, headers: HeaderMap| async move {
-                asset(&name, headers).await
-            }),
-        );
-    let pages = pages.merge(help::router(&config.help));
+    let pages =
+        Router::new()
+            .route(
+                "/assets/{*name}",
+                get(|Path(name): Path<String>, headers: HeaderMap| async move {
+                    asset(&name, &headers)
+                }),
+            )
+            .merge(app::router())
+            .merge(help::router(&config.help));
     match &config.static_dir {
         None => pages,
         Some(folder) => pages.merge(static_files(folder)),
@@ -56,7 +60,7 @@ fn static_files(folder: &std::path::Path) -> Router {
     let files = ServeDir::new(folder).append_index_html_on_directories(false);
     Router::new()
         .nest_service("/static", files)
-        .layer(map_response(|mut response: Response<_>| async move {
+        .layer(map_response(|mut response: Response| async move {
             let headers = response.headers_mut();
             headers.insert(
                 header::ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -70,11 +74,23 @@ fn static_files(folder: &std::path::Path) -> Router {
         }))
 }
 
-async fn asset(name: &str, request: HeaderMap) -> impl IntoResponse + use<> {
-    let Some(EmbeddedFile { data, metadata }) = Assets::get(name) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let tag: String = metadata.sha256_hash()[..16]
+/// One of the files that go with pages without scripts.
+fn asset(name: &str, request: &HeaderMap) -> Response {
+    match Assets::get(name) {
+        Some(file) => answer(name, file, request, ASK_FIRST, CONTENT_SECURITY_POLICY),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// A file, or that the client has it already.
+fn answer(
+    name: &str,
+    file: EmbeddedFile,
+    request: &HeaderMap,
+    cache_control: &'static str,
+    policy: &'static str,
+) -> Response {
+    let tag: String = file.metadata.sha256_hash()[..16]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
@@ -83,20 +99,17 @@ async fn asset(name: &str, request: HeaderMap) -> impl IntoResponse + use<> {
         .get(header::IF_NONE_MATCH)
         .is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let headers = [
-        (header::CONTENT_TYPE, content_type(name).to_owned()),
-        (header::ETAG, tag),
-        (header::CACHE_CONTROL, "no-cache".to_owned()),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            CONTENT_SECURITY_POLICY.to_owned(),
-        ),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (header::REFERRER_POLICY, "no-referrer".to_owned()),
+        (header::CONTENT_TYPE, content_type(name)),
+        (header::ETAG, tag.as_str()),
+        (header::CACHE_CONTROL, cache_control),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
     ];
     if known {
         (StatusCode::NOT_MODIFIED, headers).into_response()
     } else {
-        (headers, data.into_owned()).into_response()
+        (headers, file.data.into_owned()).into_response()
     }
 }
 
@@ -106,6 +119,8 @@ fn content_type(name: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("json" | "webmanifest") => "application/json",
+        Some("png") => "image/png",
         _ => "application/octet-stream",
     }
 }
@@ -117,7 +132,7 @@ mod tests {
     use axum::http::Request;
     use tower::ServiceExt as _;
 
-    async fn get(router: &Router, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+    async fn get(router: &Router, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut request = Request::builder().uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -126,9 +141,25 @@ mod tests {
         router.clone().oneshot(request).await.unwrap()
     }
 
-    async fn text(response: Response<Body>) -> String {
-        let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        String::from_utf8(bytes.to_vec()).unwrap()
+    async fn bytes(response: Response) -> Vec<u8> {
+        to_bytes(response.into_body(), 1 << 24)
+            .await
+            .unwrap()
+            .to_vec()
+    }
+
+    async fn text(response: Response) -> String {
+        String::from_utf8(bytes(response).await).unwrap()
+    }
+
+    /// What the page at `/` loads, whether the app was built or not.
+    async fn references(router: &Router) -> Vec<String> {
+        let page = text(get(router, "/", &[]).await).await;
+        let parts = page.split('"');
+        parts
+            .filter(|part| part.starts_with("/assets/") || part.starts_with("/app/"))
+            .map(str::to_owned)
+            .collect()
     }
 
     #[tokio::test]
@@ -146,27 +177,82 @@ mod tests {
             .to_owned();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"));
 
-        let page = text(response).await;
-        for reference in page.split('"').filter(|text| text.starts_with("/assets/")) {
-            let response = get(&router, reference, &[]).await;
+        for reference in references(&router).await {
+            let response = get(&router, &reference, &[]).await;
             assert_eq!(response.status(), StatusCode::OK, "{reference}");
             assert_ne!(
                 response.headers()[header::CONTENT_TYPE],
                 "application/octet-stream"
             );
         }
+        let page = text(response).await;
         assert!(!page.contains("<style") && !page.contains("style=") && !page.contains("onclick"));
         assert!(!page.contains("src=\"http") && !page.contains("href=\"http"));
     }
 
     #[tokio::test]
+    async fn every_page_of_the_app_is_the_same_file() {
+        let router = router(&Config::default());
+        let front = text(get(&router, "/", &[]).await).await;
+        for path in [
+            "/signin",
+            "/setup",
+            "/invite/some-token",
+            "/project/1",
+            "/project/1/inbox/mine/12",
+            "/project/1/settings/keys",
+        ] {
+            let response = get(&router, path, &[]).await;
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            assert_eq!(text(response).await, front, "{path}");
+        }
+        for path in ["/wp-login.php", "/project", "/signin/more", "/app/none.js"] {
+            let response = get(&router, path, &[]).await;
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+
+    #[tokio::test]
     async fn an_unchanged_page_is_not_sent_again() {
         let router = router(&Config::default());
-        let first = get(&router, "/", &[]).await;
-        let tag = first.headers()[header::ETAG].to_str().unwrap().to_owned();
-        let again = get(&router, "/", &[("if-none-match", &tag)]).await;
-        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
-        assert_eq!(text(again).await, "");
+        for coding in ["identity", "gzip, deflate, br", "gzip"] {
+            let asked = [("accept-encoding", coding)];
+            let first = get(&router, "/", &asked).await;
+            let tag = first.headers()[header::ETAG].to_str().unwrap().to_owned();
+            let again = [asked[0], ("if-none-match", &tag)];
+            let again = get(&router, "/", &again).await;
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{coding}");
+            assert!(!again.headers().contains_key(header::CONTENT_ENCODING));
+            assert_eq!(text(again).await, "");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_apps_files_never_change_under_their_name_and_are_sent_compressed() {
+        let router = router(&Config::default());
+        // None where the app was not built.
+        for reference in references(&router).await {
+            if !reference.starts_with("/app/") {
+                continue;
+            }
+            let plain = get(&router, &reference, &[]).await;
+            assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
+            let cached = plain.headers()[header::CACHE_CONTROL].to_str().unwrap();
+            assert!(cached.contains("immutable"), "{reference}: {cached}");
+            let length = bytes(plain).await.len();
+            if length < 2048 {
+                continue;
+            }
+            for (coding, offer) in [("br", "gzip, deflate, br"), ("gzip", "gzip;q=0.5, br;q=0")] {
+                let small = get(&router, &reference, &[("accept-encoding", offer)]).await;
+                let headers = small.headers();
+                assert_eq!(headers[header::CONTENT_ENCODING], coding, "{reference}");
+                assert_eq!(headers[header::VARY], "accept-encoding");
+                assert!(bytes(small).await.len() < length, "{reference}");
+            }
+            let hidden = get(&router, &format!("{reference}.br"), &[]).await;
+            assert_eq!(hidden.status(), StatusCode::NOT_FOUND);
+        }
     }
 
     #[tokio::test]

@@ -1,0 +1,132 @@
+//! The web app: one page, whatever the path, and the files it loads.
+//!
+//! `scripts/web` builds it into `web/dist`, from where it is embedded. Beside each file lie its compressed forms, made
+//! once by that build, so serving costs no time for compression.
+
+use crate::{ASK_FIRST, answer, asset};
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use rust_embed::{Embed, EmbeddedFile};
+
+/// Scripts, styles and requests: this server's only, and nothing inline. Images besides: what is in the page itself, such as
+/// one that was pasted and is on its way up.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+#[derive(Embed)]
+#[folder = "../../web/dist"]
+struct App;
+
+/// The paths at which the app has pages. What comes after the first segment is its own affair (`web/src/router`).
+const PATHS: [&str; 5] = [
+    "/",
+    "/signin",
+    "/setup",
+    "/invite/{*rest}",
+    "/project/{*rest}",
+];
+
+/// File names below `/app/` carry a hash of what is in them.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+
+/// The app's pages and files; the page that says how to build it, where it was not built.
+pub(crate) fn router() -> Router {
+    let mut router = Router::new().route("/app/{*name}", get(file));
+    for path in PATHS {
+        router = router.route(path, get(page));
+    }
+    router
+}
+
+async fn page(headers: HeaderMap) -> Response {
+    match find("index.html", &headers) {
+        Some(found) => found.into_response(&headers, ASK_FIRST),
+        None => asset("unbuilt.html", &headers),
+    }
+}
+
+async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    // The compressed forms are not files of their own.
+    if name.ends_with(".br") || name.ends_with(".gz") {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    match find(&format!("app/{name}"), &headers) {
+        Some(found) => found.into_response(&headers, FOREVER),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// One form of a file.
+struct Found<'a> {
+    name: &'a str,
+    encoding: Option<&'static str>,
+    file: EmbeddedFile,
+}
+
+/// The smallest form of a file that the client understands.
+fn find<'a>(name: &'a str, request: &HeaderMap) -> Option<Found<'a>> {
+    let forms = [("br", ".br"), ("gzip", ".gz")];
+    for (encoding, suffix) in forms {
+        if accepts(request, encoding)
+            && let Some(file) = App::get(&format!("{name}{suffix}"))
+        {
+            return Some(Found {
+                name,
+                encoding: Some(encoding),
+                file,
+            });
+        }
+    }
+    let file = App::get(name)?;
+    Some(Found {
+        name,
+        encoding: None,
+        file,
+    })
+}
+
+/// Whether `Accept-Encoding` names a coding, and not to forbid it.
+fn accepts(request: &HeaderMap, coding: &str) -> bool {
+    request
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|offer| {
+            let mut parts = offer.split(';').map(str::trim);
+            let is_meant = parts
+                .next()
+                .is_some_and(|name| name.eq_ignore_ascii_case(coding));
+            let is_forbidden = parts
+                .filter_map(|parameter| parameter.strip_prefix("q="))
+                .any(|weight| weight.parse() == Ok(0.0));
+            is_meant && !is_forbidden
+        })
+}
+
+impl Found<'_> {
+    fn into_response(self, request: &HeaderMap, cache_control: &'static str) -> Response {
+        let mut response = answer(
+            self.name,
+            self.file,
+            request,
+            cache_control,
+            CONTENT_SECURITY_POLICY,
+        );
+        let headers = response.headers_mut();
+        headers.insert(
+            header::VARY,
+            HeaderValue::from_static(header::ACCEPT_ENCODING.as_str()),
+        );
+        if let Some(encoding) = self.encoding
+            && response.status() != StatusCode::NOT_MODIFIED
+        {
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        response
+    }
+}

@@ -1,0 +1,31 @@
+/** Short notices at the edge of the page, also read aloud. */
+
+export interface Toast {
+  id: number;
+  text: string;
+  tone: "plain" | "danger";
+  action?: { label: string; run: () => void } | undefined;
+}
+
+const SHOWN_MS = 6_000;
+/** Who has something to decide, or an error to read, gets more time. */
+const SHOWN_LONGER_MS = 12_000;
+
+class Toasts {
+  list: Toast[] = $state([]);
+  #next = 1;
+
+  show(text: string, options: Partial<Pick<Toast, "tone" | "action">> = {}) {
+    const { tone = "plain", action } = options;
+    const id = this.#next++;
+    this.list.push({ id, text, tone, action });
+    const longer = action !== undefined || tone === "danger";
+    setTimeout(() => this.dismiss(id), longer ? SHOWN_LONGER_MS : SHOWN_MS);
+  }
+
+  dismiss(id: number) {
+    this.list = this.list.filter((toast) => toast.id !== id);
+  }
+}
+
+export const toasts = new Toasts();
