@@ -184,7 +184,7 @@ impl App {
             body,
         };
         if access.throttle {
-            self.throttle(&call)?;
+            self.throttle(&call).await?;
         }
         Ok(call)
     }

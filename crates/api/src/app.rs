@@ -2,7 +2,7 @@
 
 use crate::address::Networks;
 use crate::cache::Caches;
-use bus::{Cache, Limits, Pokes, Presence};
+use bus::{Bus, Cache, Limits, Pokes, Presence};
 use model::rates::{Limit, THROTTLES, Throttle};
 use model::{Env, ProjectId};
 use serde_json::Value;
@@ -80,6 +80,8 @@ pub struct Shared {
     pub secret_key: SecretKey,
     /// Time and randomness.
     pub env: Env,
+    /// What the processes of a cluster tell each other over.
+    pub bus: Bus,
     /// Counters of the throttles.
     pub limits: Limits,
     /// Told after every commit that logged an event; wakes the readers of the live inbox.
@@ -96,7 +98,7 @@ pub struct Shared {
 }
 
 impl App {
-    /// The state for one server.
+    /// The state for one server, on the bus of its assistant.
     pub fn new(
         store: Store,
         assistant: assistant::Engine,
@@ -104,15 +106,22 @@ impl App {
         env: Env,
         config: ApiConfig,
     ) -> Self {
+        let bus = assistant.bus().clone();
         Self(Arc::new(Shared {
             store,
             assistant,
             secret_key,
-            limits: Limits::new(env.clone()),
-            unread: Cache::new(env.clone(), UNREAD_LIVES),
-            presence: Presence::new(env.clone()),
+            limits: Limits::new(&bus, env.clone()),
+            unread: Cache::new(
+                &bus,
+                env.clone(),
+                "conversations:unread_count",
+                UNREAD_LIVES,
+            ),
+            presence: Presence::new(&bus, env.clone()),
             env,
-            pokes: Pokes::default(),
+            pokes: bus.pokes().clone(),
+            bus,
             config,
             shutdown: CancellationToken::new(),
             caches: Caches::default(),
@@ -125,8 +134,8 @@ impl App {
     }
 
     /// To be called after a commit that changed what the team has not read: the next count is a fresh one.
-    pub(crate) fn unread_changed(&self, project: ProjectId) {
-        self.unread.forget(project);
+    pub(crate) async fn unread_changed(&self, project: ProjectId) {
+        self.unread.forget(project).await;
     }
 
     /// Forgets what is kept of keys and projects for a moment: for whoever changes them in the store, beside the

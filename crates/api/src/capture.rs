@@ -79,7 +79,8 @@ async fn answer(capture: &Capture, request: Request) -> Result<Response, ApiErro
         app,
         &rates::CAPTURE,
         &client.map(network).unwrap_or_default(),
-    )?;
+    )
+    .await?;
     let bytes = body::receive(body, &parts.headers, BODY_MAX).await?;
     let query = Query(parts.uri.query().unwrap_or_default().to_owned());
     let given = ["api_key", "token"]
@@ -149,7 +150,7 @@ async fn write(app: &App, project: ProjectId, profiles: Vec<Profile>) -> Result<
         .await?;
     for chunk in news.chunks(CHUNK) {
         for _ in chunk {
-            count(app, &rates::CAPTURE_PERSONS, &project.to_string())?;
+            count(app, &rates::CAPTURE_PERSONS, &project.to_string()).await?;
         }
         let (chunk, env) = (chunk.to_vec(), app.env.clone());
         app.store
@@ -166,12 +167,13 @@ async fn write(app: &App, project: ProjectId, profiles: Vec<Profile>) -> Result<
     Ok(())
 }
 
-fn count(app: &App, throttle: &Throttle, subject: &str) -> Result<(), ApiError> {
+async fn count(app: &App, throttle: &Throttle, subject: &str) -> Result<(), ApiError> {
     let own = app.config.rates.get(throttle.name).copied();
     match own.unwrap_or(throttle.default) {
         Limit::At(rate) if app.config.rate_limits => app
             .limits
             .check(throttle.name, rate, subject)
+            .await
             .map_err(ApiError::throttled),
         _ => Ok(()),
     }

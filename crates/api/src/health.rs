@@ -25,7 +25,7 @@ async fn health() -> Response {
     named("/_health", Json(json!({"status": "ok"})).into_response())
 }
 
-/// Storage answers, and the server is not shutting down.
+/// Storage and Redis answer, and the server is not shutting down.
 async fn ready(State(app): State<App>) -> Response {
     let response = match why_not_ready(&app).await {
         None => Json(json!({"status": "ready"})).into_response(),
@@ -45,13 +45,18 @@ async fn why_not_ready(app: &App) -> Option<&'static str> {
         return Some("shutting down");
     }
     match tokio::time::timeout(PATIENCE, app.store.ping()).await {
-        Ok(Ok(())) => None,
+        Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::warn!(%error, "storage is not ready");
-            Some("storage does not answer")
+            return Some("storage does not answer");
         }
-        Err(_) => Some("storage does not answer in time"),
+        Err(_) => return Some("storage does not answer in time"),
     }
+    // The server does without Redis, but whoever runs it wants to know.
+    app.bus.ping().await.err().map(|error| {
+        tracing::warn!(%error, "Redis is not ready");
+        "Redis does not answer"
+    })
 }
 
 async fn numbers() -> Response {

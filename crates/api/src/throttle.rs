@@ -1,7 +1,7 @@
 //! How often a caller may come (conventions.md 6, ai-conversations.md 9.1).
 
 use crate::{ApiError, App, Call};
-use model::rates::{self, Limit, Throttle};
+use model::rates::{self, Limit, Rate, Throttle};
 use std::time::Duration;
 
 impl App {
@@ -10,23 +10,21 @@ impl App {
     ///
     /// # Errors
     /// 429.
-    pub fn throttle(&self, call: &Call) -> Result<(), ApiError> {
+    pub async fn throttle(&self, call: &Call) -> Result<(), ApiError> {
         let Some(key) = &call.caller.key else {
             return Ok(());
         };
         let subject = key.id.to_string();
-        for throttle in [&rates::API_BURST, &rates::API_SUSTAINED] {
-            self.count(call, throttle, &subject)
-                .map_err(ApiError::throttled)?;
-        }
-        Ok(())
+        self.count(call, [&rates::API_BURST, &rates::API_SUSTAINED], &subject)
+            .await
+            .map_err(ApiError::throttled)
     }
 
     /// Counts a turn of the assistant, in place of the general throttles. The short rate is tested first.
     ///
     /// # Errors
     /// 429, in words that say whether it was about research.
-    pub fn throttle_ai(&self, call: &Call, research: bool) -> Result<(), ApiError> {
+    pub async fn throttle_ai(&self, call: &Call, research: bool) -> Result<(), ApiError> {
         let is_exempt =
             |project: &store::projects::ProjectForUser| project.project.settings.ai_limits_exempt;
         if call.project.as_deref().is_some_and(is_exempt) {
@@ -38,37 +36,43 @@ impl App {
             [&rates::AI_BURST, &rates::AI_SUSTAINED]
         };
         let subject = call.user_id().to_string();
-        for throttle in throttles {
-            self.count(call, throttle, &subject).map_err(|wait| {
-                ApiError::throttled_with(wait, rates::ai_throttled_detail(wait, research))
-            })?;
-        }
-        Ok(())
+        self.count(call, throttles, &subject).await.map_err(|wait| {
+            ApiError::throttled_with(wait, rates::ai_throttled_detail(wait, research))
+        })
     }
 
     /// Counts a reply to a ticket, or a ticket that the team begins, besides the general throttles.
     ///
     /// # Errors
     /// 429.
-    pub fn throttle_replies(&self, call: &Call) -> Result<(), ApiError> {
+    pub async fn throttle_replies(&self, call: &Call) -> Result<(), ApiError> {
         let subject = call.user_id().to_string();
-        for throttle in [&rates::REPLY_BURST, &rates::REPLY_SUSTAINED] {
-            self.count(call, throttle, &subject)
-                .map_err(ApiError::throttled)?;
-        }
-        Ok(())
+        let throttles = [&rates::REPLY_BURST, &rates::REPLY_SUSTAINED];
+        self.count(call, throttles, &subject)
+            .await
+            .map_err(ApiError::throttled)
     }
 
-    fn count(&self, call: &Call, throttle: &Throttle, subject: &str) -> Result<(), Duration> {
+    /// Counts under each of these throttles in turn, until one refuses.
+    async fn count(
+        &self,
+        call: &Call,
+        throttles: [&Throttle; 2],
+        subject: &str,
+    ) -> Result<(), Duration> {
         let is_unthrottled = call.caller.key.as_ref().is_some_and(|key| key.unthrottled);
         if !self.config.rate_limits || is_unthrottled {
             return Ok(());
         }
         let project = call.project.as_deref();
-        let own = project.and_then(|project| project.project.settings.limit(throttle));
-        match own.unwrap_or_else(|| self.config.limit(throttle)) {
-            Limit::Off => Ok(()),
-            Limit::At(rate) => self.limits.check(throttle.name, rate, subject),
-        }
+        let rate = |throttle: &Throttle| -> Option<(&'static str, Rate)> {
+            let own = project.and_then(|project| project.project.settings.limit(throttle));
+            match own.unwrap_or_else(|| self.config.limit(throttle)) {
+                Limit::Off => None,
+                Limit::At(rate) => Some((throttle.name, rate)),
+            }
+        };
+        let counted: Vec<_> = throttles.into_iter().filter_map(rate).collect();
+        self.limits.check_all(&counted, subject).await
     }
 }

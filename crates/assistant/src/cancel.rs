@@ -11,7 +11,7 @@ use model::conversations::{Conversation, Status};
 use model::frames::{Frame, Partial};
 use model::messages::Interrupted;
 use model::turns::TurnStatus;
-use model::{ConversationId, ProjectId, UserId};
+use model::{ConversationId, NodeId, ProjectId, UserId};
 use store::turns::{PartialChange, TurnKey};
 use store::{Conn, conversations, frames, messages, turns};
 
@@ -24,6 +24,7 @@ struct Left {
 
 struct Stopped {
     key: TurnKey,
+    owner: NodeId,
     frames: Vec<Frame>,
     end: End,
 }
@@ -102,7 +103,11 @@ impl Engine {
                 engine
                     .0
                     .publish(stopped.key, &stopped.frames, Some(stopped.end));
-                engine.0.interrupt(stopped.key);
+                if stopped.owner == engine.0.node {
+                    engine.0.interrupt(stopped.key);
+                } else {
+                    engine.0.hub().tell_owner(stopped.owner);
+                }
             }
             Ok(left)
         })
@@ -154,6 +159,7 @@ async fn stop_running_turn(
     turns::finish(c, key, TurnStatus::Cancelled, false, now).await?;
     Ok(Some(Stopped {
         key,
+        owner: turn.owner,
         frames: new_frames,
         end: End {
             last_seq,

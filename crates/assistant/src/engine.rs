@@ -1,8 +1,8 @@
 //! The engine: the turns this process runs, and the clockwork that keeps every turn alive or closes it.
 
 use crate::answerer::Answerer;
-use bus::{End, Feed, Hub};
-use model::{Env, NodeId};
+use bus::{Bus, End, Feed, Hub};
+use model::{ConversationId, Env, NodeId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -89,7 +89,7 @@ pub(crate) struct Inner {
     pub store: Store,
     pub env: Env,
     pub config: Config,
-    pub hub: Hub,
+    pub bus: Bus,
     /// This run of the process, as owner of leases.
     pub node: NodeId,
     /// The turns that run here.
@@ -137,7 +137,7 @@ impl Inner {
     /// Registers a turn as running here. Done before its transaction commits, so that no reader and no look at
     /// the leases can find it without its feed.
     pub(crate) fn adopt(self: &Arc<Self>, key: TurnKey) -> Ticket {
-        let feed = self.hub.open(key.conversation_id, key.number);
+        let feed = self.hub().open(key.conversation_id, key.number);
         feed.mark_local();
         let cancel = CancellationToken::new();
         let id = self.tickets.fetch_add(1, Ordering::Relaxed);
@@ -176,6 +176,11 @@ impl Inner {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The live turns.
+    pub(crate) fn hub(&self) -> &Hub {
+        self.bus.hub()
+    }
+
     /// Tells readers what was committed.
     pub(crate) fn publish(
         &self,
@@ -183,21 +188,21 @@ impl Inner {
         new_frames: &[model::frames::Frame],
         end: Option<End>,
     ) {
-        if let Some(feed) = self.hub.find(key.conversation_id, key.number) {
-            feed.publish(new_frames, end);
-        }
+        self.hub()
+            .publish(key.conversation_id, key.number, new_frames, end);
     }
 }
 
 impl Engine {
     /// Starts the engine on an open store. Turns of dead processes are taken over from the first look on.
-    pub fn start(store: Store, env: Env, config: Config) -> Self {
+    pub fn start(store: Store, env: Env, bus: Bus, config: Config) -> Self {
         let node = NodeId(env.uuid());
+        bus.hub().answer_as(node);
         let engine = Self(Arc::new(Inner {
             store,
             env,
             config,
-            hub: Hub::default(),
+            bus,
             node,
             running: Mutex::default(),
             tickets: AtomicU64::default(),
@@ -207,7 +212,13 @@ impl Engine {
         }));
         tokio::spawn(engine.clone().keep_leases());
         tokio::spawn(engine.clone().look_after_turns());
+        tokio::spawn(engine.clone().follow_news_elsewhere());
         engine
+    }
+
+    /// What this process and the others tell each other over.
+    pub fn bus(&self) -> &Bus {
+        &self.0.bus
     }
 
     /// Whether new turns are refused because the server is about to stop.
@@ -303,10 +314,17 @@ impl Engine {
             tokio::select! {
                 () = inner.stopping.cancelled() => return,
                 _ = ticks.tick() => {}
+                // Somebody else has cancelled a turn that runs here, perhaps.
+                () = inner.hub().interference() => {
+                    if let Err(error) = self.look_at_leases().await {
+                        tracing::warn!(%error, "looking after turns failed; the next look tries again");
+                    }
+                    continue;
+                }
             }
             let looks = [
                 ("leases", self.look_at_leases().await),
-                ("follow", self.follow_remote_turns().await),
+                ("follow", self.follow_turns(inner.hub().sweep()).await),
                 ("forget", self.forget_old_frames().await),
             ];
             for (what, result) in looks {
@@ -317,9 +335,24 @@ impl Engine {
         }
     }
 
+    /// Fetches news of turns that run in other processes as soon as those say that there is some.
+    async fn follow_news_elsewhere(self) {
+        let inner = &self.0;
+        loop {
+            let feeds = tokio::select! {
+                () = inner.stopping.cancelled() => return,
+                feeds = inner.hub().news_elsewhere() => feeds,
+            };
+            if let Err(error) = self.follow_turns(feeds).await {
+                tracing::warn!(%error, "news of turns could not be fetched; the next look tries again");
+            }
+        }
+    }
+
     /// Fetches news of turns that run in other processes and are read in this one.
-    async fn follow_remote_turns(&self) -> Result<()> {
-        for (conversation, number, feed) in self.0.hub.sweep() {
+    async fn follow_turns(&self, feeds: Vec<(ConversationId, i64, Arc<Feed>)>) -> Result<()> {
+        for (conversation, number, feed) in feeds {
+            feed.ask_for_news();
             let seq = feed.last_seq();
             let (news, end) = self
                 .0
@@ -345,7 +378,7 @@ impl Engine {
                 })
                 .await?;
             if !news.is_empty() || end.is_some() {
-                feed.publish(&news, end);
+                feed.fill(&news, end);
             }
         }
         Ok(())

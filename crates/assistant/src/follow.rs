@@ -104,7 +104,7 @@ impl Engine {
 impl Inner {
     /// The feed of a turn that exists; filled from the log when nobody uses it yet.
     async fn feed(&self, key: TurnKey) -> Result<Arc<Feed>, store::Error> {
-        if let Some(feed) = self.hub.find(key.conversation_id, key.number) {
+        if let Some(feed) = self.hub().find(key.conversation_id, key.number) {
             return Ok(feed);
         }
         let (log, end) = self
@@ -126,8 +126,9 @@ impl Inner {
                 })
             })
             .await?;
-        let feed = self.hub.open(key.conversation_id, key.number);
-        feed.publish(&log, end);
+        let feed = self.hub().open(key.conversation_id, key.number);
+        feed.fill(&log, end);
+        feed.ask_for_news();
         Ok(feed)
     }
 }

@@ -102,7 +102,7 @@ impl Engine {
         };
         tracing::info!(conversation = %key.conversation_id, turn = key.number, "turn taken over");
         metrics::counter!("thicket_turns_taken_over_total").increment(1);
-        ticket.feed.publish(&log, None);
+        ticket.feed.fill(&log, None);
         let partial = match turn.open_seq {
             Some(open) => Partial::of(log.iter().filter(|frame| frame.seq >= open)),
             None => Partial::default(),

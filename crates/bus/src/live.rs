@@ -4,13 +4,17 @@
 //! orders them by their sequence numbers, so that two writers (the turn and a cancel, say) may publish in either
 //! order. Readers hold an index into the shared events and no buffer of their own, so a slow reader costs
 //! nothing but its socket.
+//!
+//! Over Redis a feed is told what the process that runs the turn publishes. What gets lost on that way is read from
+//! the log: when a frame is missing, when a message says no more than that there is news, and every second.
 
+use crate::redis::{Link, Topic};
 use bytes::Bytes;
-use model::ConversationId;
 use model::frames::{Dialect, Event, Frame, Renderer};
-use std::collections::{BTreeMap, HashMap};
+use model::{ConversationId, NodeId};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// How a turn ended, for its readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +27,10 @@ pub struct End {
 
 /// The frames of one turn in memory.
 pub struct Feed {
+    topic: Topic,
     state: Mutex<State>,
     version: watch::Sender<u64>,
+    link: Option<Arc<Link>>,
 }
 
 struct State {
@@ -49,7 +55,7 @@ pub struct Batch {
 }
 
 impl Feed {
-    fn new(turn: i64) -> Self {
+    fn new(conversation: ConversationId, turn: i64, link: Option<Arc<Link>>) -> Self {
         let state = State {
             renderer: Renderer::new(turn),
             events: Vec::new(),
@@ -58,14 +64,25 @@ impl Feed {
             local: false,
         };
         Self {
+            topic: Topic::Turn(conversation, turn),
             state: Mutex::new(state),
             version: watch::Sender::new(0),
+            link,
         }
     }
 
-    /// Adds committed frames, and the end when the turn has ended. Frames already known are passed over; frames
-    /// that come before their predecessors wait for them.
+    /// Tells all readers, those in other processes too, what this process has committed: frames, and the end when
+    /// the turn has ended.
     pub fn publish(&self, frames: &[Frame], end: Option<End>) {
+        self.fill(frames, end);
+        if let Some(link) = &self.link {
+            link.say_frames(self.topic, frames, end);
+        }
+    }
+
+    /// Adds frames that were read from the log or came from another process. Frames already known are passed over;
+    /// frames that come before their predecessors wait for them.
+    pub fn fill(&self, frames: &[Frame], end: Option<End>) {
         {
             let mut state = self.lock();
             for frame in frames {
@@ -86,12 +103,28 @@ impl Feed {
     /// Takes the mark back: this process runs the turn no longer.
     pub fn mark_remote(&self) {
         self.lock().local = false;
+        self.ask_for_news();
     }
 
-    /// Whether news must be fetched from the log: the turn has not ended and runs elsewhere.
+    /// Asks the process that runs the turn to be told what it publishes, if there is one.
+    pub fn ask_for_news(&self) {
+        if let Some(link) = &self.link
+            && self.needs_polling()
+        {
+            link.want(self.topic);
+        }
+    }
+
+    /// Whether frames have come before their predecessors, or the end before the last of them.
+    fn has_gap(&self) -> bool {
+        let state = self.lock();
+        !state.ahead.is_empty() || state.end.is_some_and(|end| state.last_seq() < end.last_seq)
+    }
+
+    /// Whether news must be fetched from the log: the turn runs elsewhere, and not everything up to its end is here.
     pub fn needs_polling(&self) -> bool {
         let state = self.lock();
-        !state.local && state.end.is_none()
+        !state.local && state.end.is_none_or(|end| state.last_seq() < end.last_seq)
     }
 
     /// Sequence number up to which all frames are here.
@@ -147,13 +180,35 @@ impl State {
     }
 }
 
-/// The feeds in use, one for each turn. A feed lives as long as somebody writes or reads it.
-#[derive(Default)]
+/// The feeds in use, one for each turn. A feed lives as long as somebody writes or reads it. Cheap to clone.
+#[derive(Clone, Default)]
 pub struct Hub {
-    feeds: Mutex<HashMap<(ConversationId, i64), Weak<Feed>>>,
+    shared: Arc<Shared>,
+    link: Option<Arc<Link>>,
+}
+
+/// A turn, by its conversation and number.
+type TurnId = (ConversationId, i64);
+
+#[derive(Default)]
+struct Shared {
+    feeds: Mutex<HashMap<TurnId, Weak<Feed>>>,
+    /// Turns that have news in the log.
+    expected: Mutex<HashSet<TurnId>>,
+    has_expected: Notify,
+    /// Somebody else has done something to a turn that runs here.
+    interfered: Notify,
 }
 
 impl Hub {
+    /// Reaches other processes too.
+    pub(crate) fn linked(link: Arc<Link>) -> Self {
+        Self {
+            link: Some(link),
+            ..Self::default()
+        }
+    }
+
     /// The feed of a turn, if somebody uses it.
     pub fn find(&self, conversation: ConversationId, turn: i64) -> Option<Arc<Feed>> {
         self.lock()
@@ -167,9 +222,91 @@ impl Hub {
         if let Some(feed) = feeds.get(&(conversation, turn)).and_then(Weak::upgrade) {
             return feed;
         }
-        let feed = Arc::new(Feed::new(turn));
+        let feed = Arc::new(Feed::new(conversation, turn, self.link.clone()));
         feeds.insert((conversation, turn), Arc::downgrade(&feed));
         feed
+    }
+
+    /// Tells all readers of a turn what this process has committed to it, whoever runs it.
+    pub fn publish(
+        &self,
+        conversation: ConversationId,
+        turn: i64,
+        frames: &[Frame],
+        end: Option<End>,
+    ) {
+        match self.find(conversation, turn) {
+            Some(feed) => feed.publish(frames, end),
+            None => {
+                if let Some(link) = &self.link {
+                    link.say_frames(Topic::Turn(conversation, turn), frames, end);
+                }
+            }
+        }
+    }
+
+    /// Adds what another process has published, if somebody here reads the turn.
+    pub(crate) fn take_in(
+        &self,
+        conversation: ConversationId,
+        turn: i64,
+        frames: &[Frame],
+        end: Option<End>,
+    ) {
+        let Some(feed) = self.find(conversation, turn) else {
+            return;
+        };
+        feed.fill(frames, end);
+        if feed.has_gap() {
+            self.expect_news(conversation, turn);
+        }
+    }
+
+    /// Notes that there is news of a turn in the log.
+    pub(crate) fn expect_news(&self, conversation: ConversationId, turn: i64) {
+        let mut expected = lock(&self.shared.expected);
+        expected.insert((conversation, turn));
+        self.shared.has_expected.notify_one();
+    }
+
+    /// Waits until there is news in the log of turns that run elsewhere and are read here, and gives those. Without
+    /// Redis it waits for ever: then only [`Self::sweep`] tells.
+    pub async fn news_elsewhere(&self) -> Vec<(ConversationId, i64, Arc<Feed>)> {
+        loop {
+            self.shared.has_expected.notified().await;
+            let expected = std::mem::take(&mut *lock(&self.shared.expected));
+            let feeds: Vec<_> = expected
+                .into_iter()
+                .filter_map(|(id, turn)| self.find(id, turn).map(|feed| (id, turn, feed)))
+                .filter(|(_, _, feed)| feed.needs_polling())
+                .collect();
+            if !feeds.is_empty() {
+                return feeds;
+            }
+        }
+    }
+
+    /// Says under which name other processes know the owner of the turns that run here.
+    pub fn answer_as(&self, node: NodeId) {
+        if let Some(link) = &self.link {
+            link.want(Topic::Node(node));
+        }
+    }
+
+    /// Tells a process that something was done to a turn it runs.
+    pub fn tell_owner(&self, node: NodeId) {
+        if let Some(link) = &self.link {
+            link.say(Topic::Node(node));
+        }
+    }
+
+    /// Waits until another process has done something to a turn that runs here, or may have.
+    pub async fn interference(&self) {
+        self.shared.interfered.notified().await;
+    }
+
+    pub(crate) fn wake_owner(&self) {
+        self.shared.interfered.notify_one();
     }
 
     /// Forgets the feeds nobody uses any more, and gives those whose news must be fetched from the log.
@@ -183,9 +320,13 @@ impl Hub {
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(ConversationId, i64), Weak<Feed>>> {
-        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<TurnId, Weak<Feed>>> {
+        lock(&self.shared.feeds)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,20 +1,38 @@
 //! Wake-ups for those who follow a project's event log.
 
+use crate::redis::{Link, Topic};
 use model::ProjectId;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// Tells followers in this process that a project's event log has grown. A hint: a follower that misses one finds
-/// the events when it looks the next time.
-#[derive(Default)]
+/// Tells followers that a project's event log has grown. A hint: a follower that misses one finds the events when it
+/// looks the next time. Cheap to clone.
+#[derive(Clone, Default)]
 pub struct Pokes {
-    followed: Mutex<HashMap<ProjectId, watch::Sender<u64>>>,
+    followed: Arc<Mutex<HashMap<ProjectId, watch::Sender<u64>>>>,
+    link: Option<Arc<Link>>,
 }
 
 impl Pokes {
+    /// Reaches the followers in other processes too.
+    pub(crate) fn linked(link: Arc<Link>) -> Self {
+        Self {
+            link: Some(link),
+            ..Self::default()
+        }
+    }
+
     /// Wakes a project's followers. To be called after the commit.
     pub fn poke(&self, project: ProjectId) {
+        self.wake(project);
+        if let Some(link) = &self.link {
+            link.say(Topic::Project(project));
+        }
+    }
+
+    /// Wakes those in this process.
+    pub(crate) fn wake(&self, project: ProjectId) {
         if let Some(sender) = self.lock().get(&project) {
             sender.send_modify(|count| *count = count.wrapping_add(1));
         }
@@ -22,12 +40,26 @@ impl Pokes {
 
     /// A receiver that notices every poke from now on. Take it before reading the log, so that nothing is missed.
     pub fn subscribe(&self, project: ProjectId) -> watch::Receiver<u64> {
-        let mut followed = self.lock();
-        followed.retain(|_, sender| sender.receiver_count() > 0);
+        let receiver = {
+            let mut followed = self.lock();
+            followed.retain(|_, sender| sender.receiver_count() > 0);
+            followed
+                .entry(project)
+                .or_insert_with(|| watch::Sender::new(0))
+                .subscribe()
+        };
+        if let Some(link) = &self.link {
+            link.want(Topic::Project(project));
+        }
+        receiver
+    }
+
+    /// Whether anybody in this process follows a project.
+    pub(crate) fn is_followed(&self, project: ProjectId) -> bool {
+        let followed = self.lock();
         followed
-            .entry(project)
-            .or_insert_with(|| watch::Sender::new(0))
-            .subscribe()
+            .get(&project)
+            .is_some_and(|sender| sender.receiver_count() > 0)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ProjectId, watch::Sender<u64>>> {

@@ -1,8 +1,12 @@
 //! Who looks at which ticket (tickets.md 10.9).
 
+use crate::Bus;
+use crate::redis::Link;
 use model::{Env, ProjectId, TicketId, Timestamp, UserId};
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Whoever has not given a sign of life for so long has gone.
@@ -12,24 +16,85 @@ const FADES_AFTER: Duration = Duration::from_secs(30);
 type Viewers<V> = HashMap<UserId, (Timestamp, V)>;
 type Tickets<V> = HashMap<(ProjectId, TicketId), Viewers<V>>;
 
-/// Who looks at which ticket, in this process. A hint: whoever looks says so again and again.
+/// Who looks at which ticket: in Redis, for all processes together, or in this process. A hint: whoever looks says so
+/// again and again, and when Redis is away nobody seems to look.
 pub struct Presence<V> {
     env: Env,
     tickets: Mutex<Tickets<V>>,
+    link: Option<Arc<Link>>,
 }
 
-impl<V: Clone> Presence<V> {
+impl<V: Clone + Serialize + DeserializeOwned> Presence<V> {
     /// Nobody yet.
-    pub fn new(env: Env) -> Self {
+    pub fn new(bus: &Bus, env: Env) -> Self {
         Self {
             env,
             tickets: Mutex::default(),
+            link: bus.link(),
         }
     }
 
     /// A sign of life; `viewer` is what others are shown.
-    pub fn beat(&self, project: ProjectId, ticket: TicketId, user: UserId, viewer: V) {
+    pub async fn beat(&self, project: ProjectId, ticket: TicketId, user: UserId, viewer: V) {
         let now = self.env.now();
+        let Some(link) = &self.link else {
+            self.beat_here(project, ticket, user, viewer, now);
+            return;
+        };
+        let Ok(member) = serde_json::to_string(&(user, viewer)) else {
+            return;
+        };
+        let key = key(project, ticket);
+        let mut beat = redis::pipe();
+        beat.atomic();
+        beat.zadd(&key, member, now.as_micros()).ignore();
+        beat.cmd("ZREMRANGEBYSCORE")
+            .arg(&key)
+            .arg("-inf")
+            .arg(format!("({}", faded(now)))
+            .ignore();
+        beat.cmd("EXPIRE")
+            .arg(&key)
+            .arg(FADES_AFTER.as_secs())
+            .ignore();
+        link.ask("presence", async |commands| {
+            beat.query_async::<()>(commands).await
+        })
+        .await;
+    }
+
+    /// Who looks at a ticket besides this user, the newest sign of life first.
+    pub async fn viewers(&self, project: ProjectId, ticket: TicketId, except: UserId) -> Vec<V> {
+        let now = self.env.now();
+        let Some(link) = &self.link else {
+            return self.viewers_here(project, ticket, except, now);
+        };
+        let mut look = redis::cmd("ZREVRANGEBYSCORE");
+        look.arg(key(project, ticket)).arg("+inf").arg(faded(now));
+        let members: Option<Vec<String>> = link
+            .ask("presence", async |commands| {
+                look.query_async(commands).await
+            })
+            .await;
+        let mut seen = HashSet::from([except]);
+        members
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|member| serde_json::from_str::<(UserId, V)>(member).ok())
+            // Whoever has changed their name since is there twice.
+            .filter(|(user, _)| seen.insert(*user))
+            .map(|(_, viewer)| viewer)
+            .collect()
+    }
+
+    fn beat_here(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        user: UserId,
+        viewer: V,
+        now: Timestamp,
+    ) {
         let mut tickets = self.lock();
         tickets.retain(|_, viewers| {
             viewers.retain(|_, (seen, _)| is_here(*seen, now));
@@ -39,9 +104,13 @@ impl<V: Clone> Presence<V> {
         viewers.insert(user, (now, viewer));
     }
 
-    /// Who looks at a ticket besides this user, the newest sign of life first.
-    pub fn viewers(&self, project: ProjectId, ticket: TicketId, except: UserId) -> Vec<V> {
-        let now = self.env.now();
+    fn viewers_here(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        except: UserId,
+        now: Timestamp,
+    ) -> Vec<V> {
         let tickets = self.lock();
         let Some(viewers) = tickets.get(&(project, ticket)) else {
             return Vec::new();
@@ -62,6 +131,17 @@ impl<V: Clone> Presence<V> {
     }
 }
 
+/// The sorted set of a ticket's viewers, by when they were last seen (tickets.md 13).
+fn key(project: ProjectId, ticket: TicketId) -> String {
+    format!("conversations:ticket_presence:{project}:{ticket}")
+}
+
+/// Whoever was last seen earlier has gone.
+fn faded(now: Timestamp) -> i64 {
+    let fades = i64::try_from(FADES_AFTER.as_micros()).unwrap_or(i64::MAX);
+    now.as_micros().saturating_sub(fades)
+}
+
 fn is_here(seen: Timestamp, now: Timestamp) -> bool {
     now.since(seen) <= FADES_AFTER
 }
@@ -70,24 +150,31 @@ fn is_here(seen: Timestamp, now: Timestamp) -> bool {
 mod tests {
     use super::*;
     use model::{ManualClock, SystemRng};
-    use std::sync::Arc;
     use uuid::Uuid;
 
-    #[test]
-    fn viewers_fade_and_never_see_themselves() {
+    #[tokio::test]
+    async fn viewers_fade_and_never_see_themselves() {
         let clock = Arc::new(ManualClock::new(Timestamp::from_micros(0)));
-        let presence = Presence::new(Env::new(clock.clone(), Arc::new(SystemRng)));
+        let presence = Presence::<String>::new(
+            &Bus::in_process(),
+            Env::new(clock.clone(), Arc::new(SystemRng)),
+        );
         let (project, ticket) = (ProjectId(1), TicketId(Uuid::nil()));
-        presence.beat(project, ticket, UserId(1), "a");
+        presence.beat(project, ticket, UserId(1), "a".into()).await;
         clock.advance_micros(1);
-        presence.beat(project, ticket, UserId(2), "b");
+        presence.beat(project, ticket, UserId(2), "b".into()).await;
         let seen = |user| presence.viewers(project, ticket, UserId(user));
-        assert_eq!(seen(1), ["b"]);
-        assert_eq!(seen(3), ["b", "a"]);
-        assert!(presence.viewers(ProjectId(2), ticket, UserId(1)).is_empty());
+        assert_eq!(seen(1).await, ["b"]);
+        assert_eq!(seen(3).await, ["b", "a"]);
+        assert!(
+            presence
+                .viewers(ProjectId(2), ticket, UserId(1))
+                .await
+                .is_empty()
+        );
         clock.advance_micros(30_000_000);
-        assert_eq!(seen(3), ["b"]);
+        assert_eq!(seen(3).await, ["b"]);
         clock.advance_micros(1);
-        assert!(seen(3).is_empty());
+        assert!(seen(3).await.is_empty());
     }
 }

@@ -4,6 +4,7 @@ use crate::client::{Api, Chat};
 use crate::clock::ShiftedClock;
 use api::{ApiConfig, App, ServeConfig};
 use assistant::{Answerer, Config};
+use bus::{Bus, RedisUrl};
 use llm::{Provider, ProviderConfig, ProviderKind};
 use model::settings::ProjectSettings;
 use model::{
@@ -35,6 +36,8 @@ pub struct Setup {
     pub serve: ServeConfig,
     /// Its clock.
     pub clock: Arc<ShiftedClock>,
+    /// Where its Redis is. By default it has none.
+    pub redis: Option<RedisUrl>,
 }
 
 impl Setup {
@@ -55,7 +58,22 @@ impl Setup {
             },
             serve: ServeConfig::default(),
             clock: Arc::default(),
+            redis: None,
         })
+    }
+
+    /// The setup of another server on the same data, by the same clock.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        Self {
+            place: self.place.clone(),
+            engine: self.engine,
+            assistant: self.assistant.clone(),
+            api: self.api.clone(),
+            serve: self.serve,
+            clock: self.clock.clone(),
+            redis: self.redis.clone(),
+        }
     }
 
     /// Answers with a scripted model server, in the OpenAI format.
@@ -73,8 +91,12 @@ impl Setup {
         let env = Env::new(self.clock.clone(), Arc::new(SystemRng));
         let store = Store::open(&self.place.config()).await.unwrap();
         let secret_key = SecretKey::from_text("a secret key for tests only").unwrap();
+        let bus = match &self.redis {
+            Some(url) => Bus::connect(url).await.unwrap(),
+            None => Bus::in_process(),
+        };
         let assistant =
-            assistant::Engine::start(store.clone(), env.clone(), self.assistant.clone());
+            assistant::Engine::start(store.clone(), env.clone(), bus, self.assistant.clone());
         let app = App::new(
             store.clone(),
             assistant.clone(),

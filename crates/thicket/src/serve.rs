@@ -5,6 +5,7 @@ use crate::{clockwork, data, janitor};
 use anyhow::Context as _;
 use api::{ApiConfig, App, ServeConfig};
 use assistant::{Answerer, Engine};
+use bus::Bus;
 use model::Env;
 use model::rates::{self, Limit};
 use std::collections::HashMap;
@@ -32,6 +33,7 @@ pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
     signals: Signals,
+    bus: Bus,
     answerer: Answerer,
     help: Vec<web::HelpPage>,
     // Held until the end, and not on PostgreSQL.
@@ -46,6 +48,7 @@ impl Server {
     /// used, or the address cannot be had.
     pub(crate) async fn prepare(config: &Config, env: &Env, migrate: bool) -> anyhow::Result<Self> {
         check_static_dir(config)?;
+        check_secret_key(config)?;
         let answerer = answerer(config)?;
         let mut store_config = data::store_config(config);
         store_config.migrate = migrate;
@@ -58,6 +61,10 @@ impl Server {
         };
         let store = Store::open(&store_config).await?;
         let secret_key = data::secret_key(config, env)?;
+        let bus = match &config.redis_url {
+            Some(url) => Bus::connect(url).await?,
+            None => Bus::in_process(),
+        };
         let signals = Signals::install().context("signals cannot be handled")?;
         let (host, port) = (config.listen.host.as_str(), config.listen.port);
         let listener = TcpListener::bind((host, port))
@@ -71,6 +78,7 @@ impl Server {
             listener,
             address,
             signals,
+            bus,
             answerer,
             help: Vec::new(),
             _lock: lock,
@@ -112,7 +120,7 @@ impl Server {
         assistant.exclusive = self._lock.is_some();
         assistant.stream_retention = config.stream_retention;
         assistant.shutdown_grace = config.shutdown_grace;
-        let engine = Engine::start(self.store.clone(), self.env.clone(), assistant);
+        let engine = Engine::start(self.store.clone(), self.env.clone(), self.bus, assistant);
         let stop = CancellationToken::new();
         let janitor = tokio::spawn(janitor::run(
             self.store.clone(),
@@ -197,7 +205,7 @@ fn announce(config: &Config, address: SocketAddr, store: &Store) {
         Provider::Anthropic => "anthropic",
     };
     let model = (config.llm_provider != Provider::Extractive).then(|| model_name(config));
-    tracing::info!(%address, engine = ?store.engine(), provider, model, version = env!("CARGO_PKG_VERSION"), "started");
+    tracing::info!(%address, engine = ?store.engine(), provider, model, redis = config.redis_url.is_some(), version = env!("CARGO_PKG_VERSION"), "started");
     let https = config
         .public_url
         .as_ref()
@@ -274,6 +282,17 @@ fn rates_of(config: &Config) -> HashMap<&'static str, Limit> {
         (rates::REPLY_BURST.name, config.reply_burst),
         (rates::REPLY_SUSTAINED.name, config.reply_sustained),
     ])
+}
+
+/// Several replicas must seal with one key, and a file in a data directory is one replica's own.
+fn check_secret_key(config: &Config) -> Result<(), ConfigError> {
+    if config.redis_url.is_some() && config.database_url.is_some() && config.secret_key.is_none() {
+        return Err(ConfigError::about(
+            "secret_key",
+            "several replicas need one key; set THICKET_SECRET_KEY to the same text on each of them",
+        ));
+    }
+    Ok(())
 }
 
 fn check_static_dir(config: &Config) -> Result<(), ConfigError> {

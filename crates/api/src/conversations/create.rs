@@ -80,10 +80,11 @@ pub(super) async fn create(mut call: Call) -> Result<Response, ApiError> {
     };
     let attaches = glance.is_attaching && (!glance.has_resume || preview.is_running);
     if attaches || preview.is_repeat {
-        call.app.throttle(&call)?;
+        call.app.throttle(&call).await?;
     } else {
         call.app
-            .throttle_ai(&call, glance.asks_for_research || preview.is_research)?;
+            .throttle_ai(&call, glance.asks_for_research || preview.is_research)
+            .await?;
         if call.project()?.settings.ai_credits_exhausted {
             return Err(ApiError::new(Code::QuotaLimitExceeded));
         }

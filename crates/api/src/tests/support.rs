@@ -112,7 +112,12 @@ impl Server {
             pace: Duration::ZERO,
         };
         let engine_config = assistant::Config::new(answerer);
-        let engine = assistant::Engine::start(store.clone(), env.clone(), engine_config);
+        let engine = assistant::Engine::start(
+            store.clone(),
+            env.clone(),
+            bus::Bus::in_process(),
+            engine_config,
+        );
         let app = App::new(store.clone(), engine, key, env, config);
         let pages = Router::new()
             .route("/", get(|| async { "hello" }))

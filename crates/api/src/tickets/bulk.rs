@@ -44,7 +44,7 @@ pub(super) async fn update_status(mut call: Call) -> Result<Response, ApiError> 
         .await?;
     if !moved.is_empty() {
         call.app.tickets_changed(project);
-        call.app.unread_changed(project);
+        call.app.unread_changed(project).await;
     }
     let ids: Vec<TicketId> = moved.into_iter().map(|ticket| ticket.id).collect();
     Ok(Json(json!({"updated": ids.len(), "ids": ids})).into_response())

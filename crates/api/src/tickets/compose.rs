@@ -23,7 +23,7 @@ const SUBJECT_MAX: usize = 500;
     security(("PersonalAPIKeyAuth" = ["ticket:write"]))
 )]
 pub(super) async fn compose(mut call: Call) -> Result<Response, ApiError> {
-    call.app.throttle_replies(&call)?;
+    call.app.throttle_replies(&call).await?;
     let fields = Fields::of(call.json().await?)?;
     fields.email("recipient_email").required()?;
     let distinct_id = fields.text("recipient_distinct_id").max(DISTINCT_ID_MAX);

@@ -39,7 +39,7 @@ pub(super) async fn create(mut call: Call) -> Result<Response, ApiError> {
         })
         .await?;
     call.app.tickets_changed(call.project_id()?);
-    call.app.unread_changed(call.project_id()?);
+    call.app.unread_changed(call.project_id()?).await;
     Ok((StatusCode::CREATED, Json(view)).into_response())
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn retrieve(call: Call) -> Result<Response, ApiError> {
         })
         .await?;
     call.app.tickets_changed(viewer.project);
-    call.app.unread_changed(viewer.project);
+    call.app.unread_changed(viewer.project).await;
     Ok(Json(view).into_response())
 }
 
@@ -157,7 +157,7 @@ async fn change(mut call: Call) -> Result<Response, ApiError> {
         call.app.tickets_changed(viewer.project);
     }
     if counts_otherwise(&changed, status) {
-        call.app.unread_changed(viewer.project);
+        call.app.unread_changed(viewer.project).await;
     }
     Ok(Json(view).into_response())
 }
@@ -196,7 +196,7 @@ pub(super) async fn destroy(call: Call) -> Result<Response, ApiError> {
         return Err(ApiError::not_found());
     }
     call.app.tickets_changed(project);
-    call.app.unread_changed(project);
+    call.app.unread_changed(project).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -82,15 +82,15 @@ pub(super) async fn unread_count(call: Call) -> Result<Response, ApiError> {
         return Ok(Json(json!({"count": 0})).into_response());
     }
     let (project, cache) = (project.id, &call.app.unread);
-    if let Some(count) = cache.find(&project) {
+    if let Some(count) = cache.find(&project).await {
         return Ok(Json(json!({ "count": count })).into_response());
     }
-    let generation = cache.generation(&project);
+    let generation = cache.generation(&project).await;
     let count = call
         .app
         .store
         .read(move |c| Box::pin(tickets::unread_count(c, project)))
         .await?;
-    cache.keep(project, generation, count);
+    cache.keep(project, generation, count).await;
     Ok(Json(json!({ "count": count })).into_response())
 }

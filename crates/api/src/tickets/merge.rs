@@ -71,7 +71,7 @@ pub(super) async fn merge(mut call: Call) -> Result<Response, ApiError> {
         })
         .await?;
     call.app.tickets_changed(project);
-    call.app.unread_changed(project);
+    call.app.unread_changed(project).await;
     let body = json!({
         "id": merged.source.id,
         "ticket_status": merged.source.status,

@@ -137,7 +137,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ApiError> {
 )]
 pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
     let key = key(&call)?;
-    call.app.throttle_replies(&call)?;
+    call.app.throttle_replies(&call).await?;
     find(&call).await?;
     check_enabled(&call)?;
     let (scene, user) = (scene(&call)?, call.user_id());

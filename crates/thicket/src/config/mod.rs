@@ -14,6 +14,7 @@ pub(crate) use types::{
 };
 
 use api::address::Networks;
+use bus::RedisUrl;
 use layers::Layers;
 use model::rates::Limit;
 use std::fmt;
@@ -132,8 +133,8 @@ settings! {
         "`postgres://…` selects PostgreSQL. `?sslmode=require` asks for TLS.";
     database_connections: Count, "database_connections" = "16", Every,
         "PostgreSQL: how many connections are opened at most.";
-    _redis_url: Unavailable, "redis_url" = "" ("none: in-process"), Nobody,
-        "Lets several replicas share one PostgreSQL. Not available in this version: setting it stops the start.";
+    redis_url: Option<RedisUrl>, "redis_url" = "" ("none: in-process"), Server,
+        "Lets several replicas share one PostgreSQL: `redis://…`, `rediss://…`, or `redis-cluster://host,host`. Needs `THICKET_SECRET_KEY`.";
     secret_key: Option<LongSecret>, "secret_key" = "" ("a file in the data directory"), Every secret,
         "Encrypts the secrets that must be readable again, such as a project's secret token. 16 characters or more.";
     llm_provider: Provider, "llm.provider" = "extractive", Server,

@@ -171,9 +171,9 @@ fn refusals_name_the_setting_and_its_source() {
         ),
         (
             "",
-            &[("THICKET_REDIS_URL", "redis://localhost")],
+            &[("THICKET_REDIS_URL", "http://u:hunter2@localhost")],
             &[],
-            "THICKET_REDIS_URL: not available in this version; leave it out",
+            "THICKET_REDIS_URL: expected a redis://, rediss:// or redis-cluster:// URL, such as redis://127.0.0.1:6379/0",
         ),
         (
             "smtp_url = \"smtp://localhost\"\n",

@@ -1,6 +1,7 @@
 //! The kinds of value that a setting can have, and how they are written.
 
 use api::address::Networks;
+use bus::RedisUrl;
 use model::rates::Limit;
 use std::fmt;
 use std::path::PathBuf;
@@ -256,6 +257,14 @@ impl Setting for LogFilter {
             .parse(text)
             .map(|_| Self(text.to_owned()))
             .map_err(|_| "expected a log level or filter, such as info or warn,store=debug")
+    }
+}
+
+impl Setting for RedisUrl {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        text.parse().map_err(|_| {
+            "expected a redis://, rediss:// or redis-cluster:// URL, such as redis://127.0.0.1:6379/0"
+        })
     }
 }
 

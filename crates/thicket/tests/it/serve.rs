@@ -163,8 +163,8 @@ fn settings_of_the_server_are_refused_with_one_line() {
         ),
         (
             "serve",
-            ("THICKET_REDIS_URL", "redis://localhost"),
-            "THICKET_REDIS_URL: not available in this version",
+            ("THICKET_REDIS_URL", "localhost:6379"),
+            "THICKET_REDIS_URL: expected a redis://, rediss:// or redis-cluster:// URL",
         ),
         (
             "serve",

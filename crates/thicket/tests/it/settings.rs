@@ -77,9 +77,9 @@ fn what_is_wrong_is_named_with_its_source_and_stops_every_command() {
         ),
         (
             "",
-            ("THICKET_REDIS_URL", "redis://localhost"),
+            ("THICKET_REDIS_URL", "redis://:hunter2@localhost/x"),
             "migrate",
-            "THICKET_REDIS_URL: not available in this version; leave it out",
+            "THICKET_REDIS_URL: expected a redis://, rediss:// or redis-cluster:// URL, such as redis://127.0.0.1:6379/0",
         ),
         (
             "",

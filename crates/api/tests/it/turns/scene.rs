@@ -124,18 +124,6 @@ pub(super) fn tool(name: &str, rules: Value) -> Value {
     json!({ name: rules })
 }
 
-/// The setup of another server on the same data, by the same clock.
-pub(super) fn twin(setup: &Setup) -> Setup {
-    Setup {
-        place: setup.place.clone(),
-        engine: setup.engine,
-        assistant: setup.assistant.clone(),
-        api: setup.api.clone(),
-        serve: setup.serve,
-        clock: setup.clock.clone(),
-    }
-}
-
 /// A server that can be stopped dead, as by `kill -9`: it has a runtime of its own, and when that is shut down no task
 /// of the server runs on, and nothing is said to anybody.
 pub(super) struct Mortal {
@@ -147,7 +135,7 @@ pub(super) struct Mortal {
 
 impl Mortal {
     pub(super) async fn start(setup: Setup) -> Self {
-        let heir = twin(&setup);
+        let heir = setup.twin();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -163,7 +151,7 @@ impl Mortal {
 
     /// Stops it dead. Gives the setup for a server on what it leaves behind.
     pub(super) fn kill(self) -> Setup {
-        twin(&self.heir)
+        self.heir.twin()
     }
 
     /// As [`Self::kill`], and lets so much time go by that nobody believes it alive.

@@ -1,6 +1,6 @@
 //! Two servers on one PostgreSQL database (spec "SSE carries event ids", "Crash, stop, takeover"; design 1).
 
-use super::scene::{Mortal, brisk, post_accepting, raw, stepwise, stored_turn, twin};
+use super::scene::{Mortal, brisk, post_accepting, raw, stepwise, stored_turn};
 use crate::common::{cancel, enqueue, eventually, finals, said};
 use futures::future::join_all;
 use serde_json::json;
@@ -48,7 +48,7 @@ impl Pair {
         assert_eq!(setup.engine, Engine::Postgres);
         let model = StubModel::start().await;
         let setup = brisk(setup).answered_by(&model);
-        let b = twin(&setup).start().await;
+        let b = setup.twin().start().await;
         let a = setup.start().await;
         let tenant = a.tenant().await;
         a.set(tenant.project, "titles_by_model", "false").await;
@@ -211,7 +211,7 @@ async fn one_id_on_both_servers_at_once_is_one_conversation(setup: Setup) {
 async fn a_turn_of_a_dead_server_is_taken_over_by_the_other_one(setup: Setup) {
     let model = StubModel::start().await;
     let setup = brisk(setup).answered_by(&model);
-    let b = twin(&setup).start().await;
+    let b = setup.twin().start().await;
     let a = Mortal::start(setup).await;
     let tenant = a.app.tenant().await;
     b.set(tenant.project, "titles_by_model", "false").await;
@@ -277,8 +277,8 @@ async fn a_server_that_was_thought_dead_cannot_write_any_more(mut setup: Setup) 
     setup.assistant.heartbeat = Duration::from_secs(3600);
     let model = StubModel::start().await;
     let setup = brisk(setup).answered_by(&model);
-    let b = twin(&setup).start().await;
-    let mut stalled = twin(&setup);
+    let b = setup.twin().start().await;
+    let mut stalled = setup.twin();
     stalled.assistant.look_every = Duration::from_secs(3600);
     let a = stalled.start().await;
     let tenant = a.tenant().await;
