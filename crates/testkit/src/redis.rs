@@ -23,7 +23,9 @@ pub async fn redis_database(test: &str) -> Option<String> {
         return None;
     };
     let server = server.trim_end_matches('/');
-    let count: i64 = command(server, redis::cmd("INCR").arg("tests")).await.unwrap();
+    let count: i64 = command(server, redis::cmd("INCR").arg("tests"))
+        .await
+        .unwrap();
     let url = format!("{server}/{}", 1 + count % DATABASES);
     let flushed = command::<()>(&url, &redis::cmd("FLUSHDB")).await;
     flushed.expect("the server needs 10000 databases, as scripts/with-redis starts it with");
@@ -101,7 +103,10 @@ impl RedisServer {
             .stderr(Stdio::null());
         self.process = Some(command.spawn().unwrap());
         let patience = Instant::now() + crate::PATIENCE;
-        while crate::redis::command::<String>(&self.url(), &redis::cmd("PING")).await.is_err() {
+        while crate::redis::command::<String>(&self.url(), &redis::cmd("PING"))
+            .await
+            .is_err()
+        {
             assert!(Instant::now() < patience, "Redis does not start");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
