@@ -8,7 +8,7 @@ use crate::routing::OriginalPath;
 use crate::{ApiError, App, address, auth};
 use axum::extract::Request;
 use model::scopes::{Scope, Verb};
-use model::{Code, MemberLevel, OrganizationId, ProjectId, fields::UuidKind};
+use model::{Code, MemberLevel, OrganizationId, ProjectId, Timestamp, fields::UuidKind};
 use std::sync::Arc;
 use store::Conn;
 use store::keys::Key;
@@ -23,6 +23,7 @@ pub struct Access {
     offer: Offer,
     admin: bool,
     throttle: bool,
+    session: bool,
 }
 
 impl Access {
@@ -50,6 +51,7 @@ impl Access {
             offer: Offer::Json,
             admin: false,
             throttle: true,
+            session: false,
         }
     }
 
@@ -94,6 +96,15 @@ impl Access {
         }
     }
 
+    /// Only people who have signed in: no key, whatever its scopes.
+    #[must_use]
+    pub const fn by_session(self) -> Self {
+        Self {
+            session: true,
+            ..self
+        }
+    }
+
     /// The handler itself calls [`App::throttle`] or [`App::throttle_ai`].
     #[must_use]
     pub const fn throttled_by_handler(self) -> Self {
@@ -131,10 +142,22 @@ impl App {
         let query = Query(parts.uri.query().unwrap_or_default().to_owned());
         check_format(&query)?;
         let accepted = accept::negotiate(&parts.headers, access.offer)?;
+        let peer = parts.extensions.get::<address::Peer>().copied();
+        let config = &self.config;
+        let base_url = address::base_url(
+            config.public_url.as_deref(),
+            &config.trusted_proxies,
+            peer,
+            &parts.headers,
+        );
         let mut body = RequestBody::new(body);
-        let caller =
-            auth::authenticate(self, &parts.method, &parts.headers, &query, &mut body).await?;
+        let caller = auth::authenticate(self, &parts, &query, &mut body, &base_url).await?;
         let key = caller.key.as_ref();
+        if access.session && key.is_some() {
+            return Err(ApiError::permission_denied(
+                "This action does not support personal API key access",
+            ));
+        }
         let project = match params.text("project_id") {
             "" => None,
             text => Some(self.find_project(&caller, text).await?),
@@ -159,14 +182,6 @@ impl App {
         if access.admin && level != Some(MemberLevel::Admin) {
             return Err(ApiError::new(Code::PermissionDenied));
         }
-        let peer = parts.extensions.get::<address::Peer>().copied();
-        let config = &self.config;
-        let base_url = address::base_url(
-            config.public_url.as_deref(),
-            &config.trusted_proxies,
-            peer,
-            &parts.headers,
-        );
         let call = Call {
             app: self.clone(),
             caller,
@@ -286,10 +301,16 @@ pub(crate) async fn is_still_allowed(
     c: &Conn,
     caller: &Caller,
     project: ProjectId,
+    now: Timestamp,
 ) -> store::Result<bool> {
     let Some(found) = store::projects::find_for_user(c, project, caller.user.id).await? else {
         return Ok(false);
     };
+    if let Some(session) = caller.session
+        && !store::sessions::is_valid(c, session, caller.user.id, now).await?
+    {
+        return Ok(false);
+    }
     if let Some(key) = &caller.key {
         let is_valid = store::keys::find(c, key.id)
             .await?
@@ -302,7 +323,7 @@ pub(crate) async fn is_still_allowed(
 }
 
 /// `?format=json` is the form we have; another one does not exist (conventions.md 3).
-fn check_format(query: &Query) -> Result<(), ApiError> {
+pub(crate) fn check_format(query: &Query) -> Result<(), ApiError> {
     match query.text("format").as_deref() {
         None | Some("" | "json") => Ok(()),
         Some(_) => Err(ApiError::not_found()),

@@ -113,6 +113,17 @@ pub(crate) fn client(
     Some(client)
 }
 
+/// Whose address it is: who has one of the sixth version has at least 2⁶⁴ of them.
+pub(crate) fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}")
+        }
+    }
+}
+
 /// Scheme and host that absolute links begin with, without a slash at the end: the configured one, else what a
 /// trusted proxy says the client asked for, else the request's own `Host`.
 pub(crate) fn base_url(

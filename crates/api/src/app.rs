@@ -1,5 +1,6 @@
 //! What every request handler shares.
 
+use crate::accounts::Passwords;
 use crate::address::Networks;
 use crate::cache::Caches;
 use bus::{Bus, Cache, Limits, Pokes, Presence};
@@ -95,6 +96,7 @@ pub struct Shared {
     /// Cancelled when the server begins to shut down: open streams end, new work is refused.
     pub shutdown: CancellationToken,
     pub(crate) caches: Caches,
+    pub(crate) passwords: Passwords,
 }
 
 impl App {
@@ -125,6 +127,7 @@ impl App {
             config,
             shutdown: CancellationToken::new(),
             caches: Caches::default(),
+            passwords: Passwords::default(),
         }))
     }
 
@@ -138,10 +141,11 @@ impl App {
         self.unread.forget(project).await;
     }
 
-    /// Forgets what is kept of keys and projects for a moment: for whoever changes them in the store, beside the
+    /// Forgets what is kept of keys, sessions and projects for a moment: for whoever changes them in the store, beside the
     /// HTTP side, and will not wait.
     pub fn forget_cached(&self) {
         self.caches.keys.forget(|_| true);
+        self.caches.sessions.forget(|_| true);
         self.caches.projects.forget(|_| true);
     }
 }

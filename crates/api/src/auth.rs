@@ -1,14 +1,17 @@
-//! Who is calling: finding and checking a personal API key (conventions.md 2.1).
+//! Who is calling: finding and checking a personal API key, or a session (conventions.md 2.1).
 
 use crate::body::RequestBody;
 use crate::call::{Caller, Query};
-use crate::{ApiError, App};
-use axum::http::{HeaderMap, Method, header};
+use crate::{ApiError, App, cookies, origin};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use model::secrets::{self, Kind};
+use model::sessions::{SessionSecret, TOUCH_INTERVAL};
 use model::{Code, KeyId};
 use serde_json::Value;
 use std::sync::Arc;
 use store::keys::{FoundKey, TOUCH_INTERVAL_MICROS};
+use store::sessions::FoundSession;
 use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 
@@ -32,26 +35,31 @@ impl Place {
 
 /// Finds out who is calling.
 ///
-/// One candidate only: the header, else the body, else the query. If it is bad, the others are not tried. The
-/// body is read only when the header has no key, so a request without credentials and with a malformed body is
-/// told about the body.
+/// One candidate only: the header, else the body, else the query, else the session's cookie. If it is bad, the
+/// others are not tried. The body is read only when the header has no key, so a request without credentials and
+/// with a malformed body is told about the body.
 ///
 /// # Errors
-/// 401; what reading the body gives; 503 when the store does not answer.
+/// 401; 403 for a change that no page of ours asks for; what reading the body gives; 503 when the store does not
+/// answer.
 pub(crate) async fn authenticate(
     app: &App,
-    method: &Method,
-    headers: &HeaderMap,
+    parts: &Parts,
     query: &Query,
     body: &mut RequestBody,
+    base_url: &str,
 ) -> Result<Caller, ApiError> {
+    let (method, headers) = (&parts.method, &parts.headers);
     let (secret, place) = match bearer(headers) {
         Some(secret) => (secret.to_owned(), Place::Header),
         None => match in_body(body.value(headers, app.config.body_limit).await?) {
             Some(secret) => (secret, Place::Body),
             None => match query.text("personal_api_key") {
                 Some(secret) => (secret, Place::Query),
-                None => return Err(no_credentials(method, query)),
+                None => {
+                    let caller = signed_in(app, parts, base_url).await?;
+                    return caller.ok_or_else(|| no_credentials(method, query));
+                }
             },
         },
     };
@@ -68,7 +76,64 @@ pub(crate) async fn authenticate(
     Ok(Caller {
         user: found.user.clone(),
         key: Some(found.key.clone()),
+        session: None,
     })
+}
+
+/// Whoever the session's cookie says, unless it is an old one. A browser adds the cookie by itself, so what changes
+/// something must also show that a page of ours has asked for it.
+async fn signed_in(app: &App, parts: &Parts, base_url: &str) -> Result<Option<Caller>, ApiError> {
+    let Some(secret) = cookies::session_secret(&parts.headers, base_url) else {
+        return Ok(None);
+    };
+    let Some(found) = find_session(app, &secret).await? else {
+        return Ok(None);
+    };
+    if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(&parts.method) {
+        origin::check(&parts.headers, base_url)?;
+        let token = parts.headers.get("x-csrftoken");
+        let token = token.map_or(&[][..], HeaderValue::as_bytes);
+        if !bool::from(token.ct_eq(secret.csrf_token().as_bytes())) {
+            return Err(ApiError::permission_denied(
+                "CSRF Failed: CSRF token missing or incorrect.",
+            ));
+        }
+    }
+    record_session_use(app, &found);
+    Ok(Some(Caller {
+        user: found.user.clone(),
+        key: None,
+        session: Some(found.session.id),
+    }))
+}
+
+/// The session that a secret names, if it is still worth something.
+///
+/// # Errors
+/// 503 when the store does not answer.
+pub(crate) async fn find_session(
+    app: &App,
+    secret: &SessionSecret,
+) -> Result<Option<Arc<FoundSession>>, ApiError> {
+    let (digest, now) = (secret.digest(), app.env.now());
+    let is_good = |found: &FoundSession| {
+        // The index has compared the digests already, but not in constant time.
+        found.session.expires_at > now && bool::from(found.digest.ct_eq(&digest))
+    };
+    let kept = app.caches.sessions.find(&digest);
+    if let Some(found) = kept.filter(|found| is_good(found)) {
+        return Ok(Some(found));
+    }
+    let read_at = Instant::now();
+    let found = app
+        .store
+        .read(move |c| {
+            Box::pin(async move { store::sessions::find_by_digest(c, &digest, now).await })
+        })
+        .await?;
+    Ok(found
+        .filter(is_good)
+        .map(|found| app.caches.sessions.keep(digest, read_at, found)))
 }
 
 /// The token of `Authorization: Bearer <token>`. Another scheme, or a token of fewer than two characters, counts
@@ -129,10 +194,10 @@ fn record_use(app: &App, found: &FoundKey) {
         return;
     }
     let id: KeyId = found.key.id;
-    if app.caches.touches.find(&id).is_some() {
+    if app.caches.touches.find(&id.0).is_some() {
         return;
     }
-    app.caches.touches.keep(id, Instant::now(), ());
+    app.caches.touches.keep(id.0, Instant::now(), ());
     let store = app.store.clone();
     tokio::spawn(async move {
         let touched = store
@@ -140,6 +205,28 @@ fn record_use(app: &App, found: &FoundKey) {
             .await;
         if let Err(error) = touched {
             tracing::warn!(%error, key_id = %id, "the use of a key was not recorded");
+        }
+    });
+}
+
+/// Notes the use of a session, as [`record_use`] does. With it the session lives on.
+fn record_session_use(app: &App, found: &FoundSession) {
+    let now = app.env.now();
+    if now.since(found.session.last_seen_at) < TOUCH_INTERVAL {
+        return;
+    }
+    let id = found.session.id;
+    if app.caches.touches.find(&id.0).is_some() {
+        return;
+    }
+    app.caches.touches.keep(id.0, Instant::now(), ());
+    let store = app.store.clone();
+    tokio::spawn(async move {
+        let touched = store
+            .write(move |c| Box::pin(async move { store::sessions::touch(c, id, now).await }))
+            .await;
+        if let Err(error) = touched {
+            tracing::warn!(%error, session_id = %id, "the use of a session was not recorded");
         }
     });
 }

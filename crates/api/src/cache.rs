@@ -5,14 +5,16 @@
 //! load that spares nearly as many reads as a longer life would, and without load nobody needs it.
 
 use model::secrets::Digest;
-use model::{KeyId, ProjectId, UserId};
+use model::{ProjectId, UserId};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::keys::FoundKey;
 use store::projects::ProjectForUser;
+use store::sessions::FoundSession;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 const TIME_TO_LIVE: Duration = Duration::from_millis(100);
 /// More entries than this are not kept.
@@ -22,9 +24,10 @@ const CAPACITY: usize = 10_000;
 #[derive(Default)]
 pub(crate) struct Caches {
     pub(crate) keys: Cache<Digest, FoundKey>,
+    pub(crate) sessions: Cache<Digest, FoundSession>,
     pub(crate) projects: Cache<(ProjectId, UserId), ProjectForUser>,
-    /// Keys whose use is being recorded.
-    pub(crate) touches: Cache<KeyId, ()>,
+    /// Keys and sessions whose use is being recorded.
+    pub(crate) touches: Cache<Uuid, ()>,
 }
 
 /// Values that may be a tenth of a second old.

@@ -6,7 +6,8 @@ use crate::edge::RequestId;
 use crate::{ApiError, App};
 use axum::http::{HeaderMap, Method};
 use model::pagination::{Bounds, Page, Paginated};
-use model::{MemberLevel, ProjectId, UserId};
+use model::sessions::SessionSecret;
+use model::{MemberLevel, ProjectId, SessionId, UserId};
 use serde_json::Value;
 use std::sync::Arc;
 use store::keys::Key;
@@ -22,6 +23,8 @@ pub struct Caller {
     pub user: User,
     /// The personal API key that was used; `None` for a session.
     pub key: Option<Key>,
+    /// The session, when no key was used.
+    pub session: Option<SessionId>,
 }
 
 /// The parts of the path that the route leaves open, by name, percent-decoded.
@@ -120,6 +123,12 @@ impl Call {
     pub fn organization(&self) -> Result<&(Organization, MemberLevel), ApiError> {
         let organization = self.organization.as_ref();
         organization.ok_or_else(|| ApiError::internal("this route names no organisation"))
+    }
+
+    /// The secret of the session that the request came with; `None` when it came with a key.
+    pub(crate) fn session_secret(&self) -> Option<SessionSecret> {
+        self.caller.session?;
+        crate::cookies::session_secret(&self.headers, &self.base_url)
     }
 
     /// Id of the person who is calling.

@@ -23,7 +23,6 @@ use model::persons::Profile;
 use model::rates::{self, Limit, Throttle};
 use model::{Code, ProjectId};
 use serde_json::json;
-use std::net::IpAddr;
 use std::sync::Arc;
 use store::persons;
 use tokio::sync::Semaphore;
@@ -78,7 +77,7 @@ async fn answer(capture: &Capture, request: Request) -> Result<Response, ApiErro
     count(
         app,
         &rates::CAPTURE,
-        &client.map(network).unwrap_or_default(),
+        &client.map(address::network).unwrap_or_default(),
     )
     .await?;
     let bytes = body::receive(body, &parts.headers, BODY_MAX).await?;
@@ -176,16 +175,5 @@ async fn count(app: &App, throttle: &Throttle, subject: &str) -> Result<(), ApiE
             .await
             .map_err(ApiError::throttled),
         _ => Ok(()),
-    }
-}
-
-/// Whose address it is: who has one of the sixth version has at least 2⁶⁴ of them.
-fn network(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}")
-        }
     }
 }

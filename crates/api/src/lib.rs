@@ -7,6 +7,7 @@
 
 mod accept;
 mod access;
+mod accounts;
 mod activity;
 pub mod address;
 mod app;
@@ -18,6 +19,7 @@ mod cache;
 mod call;
 mod capture;
 mod conversations;
+mod cookies;
 mod cors;
 mod edge;
 mod error;
@@ -27,6 +29,7 @@ mod keys;
 mod members;
 mod metrics;
 mod openapi;
+mod origin;
 mod outbox;
 mod people;
 mod persons;
@@ -37,6 +40,7 @@ mod serve;
 mod throttle;
 mod tickets;
 mod users;
+mod visit;
 
 pub use accept::Accepted;
 pub use access::Access;
@@ -47,6 +51,7 @@ pub use error::ApiError;
 pub use openapi::{CommonErrors, openapi};
 pub use routing::Routes;
 pub use serve::{ServeConfig, serve};
+pub use visit::Visit;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -60,6 +65,7 @@ fn routes() -> Routes {
         .merge(activity::routes())
         .merge(outbox::routes())
         .merge(persons::routes())
+        .merge(accounts::routes())
         .merge(users::routes())
         .merge(keys::routes())
         .merge(projects::routes())

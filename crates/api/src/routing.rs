@@ -4,7 +4,7 @@
 //! and without a slash at its end, and with `.json` behind it.
 
 use crate::edge::RouteTemplate;
-use crate::{Access, ApiError, App, Call, call::PathParams};
+use crate::{Access, ApiError, App, Call, Visit, call::PathParams};
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
@@ -26,7 +26,7 @@ const PROJECT_PREFIXES: [&str; 2] = [
     "/api/environments/{project_id}",
 ];
 
-type Handler = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Response, ApiError>> + Send + Sync>;
+type Handler<T> = Arc<dyn Fn(T) -> BoxFuture<'static, Result<Response, ApiError>> + Send + Sync>;
 
 /// The routes of the API, with their documentation.
 #[derive(Default)]
@@ -45,8 +45,25 @@ struct Route {
 /// One method of a path.
 struct Endpoint {
     method: Method,
-    access: Access,
-    handler: Handler,
+    action: Action,
+}
+
+/// Who gets to the handler.
+#[derive(Clone)]
+enum Action {
+    /// Who has what it takes.
+    Checked(Access, Handler<Call>),
+    /// Everybody.
+    Open(Handler<Visit>),
+}
+
+impl Action {
+    const fn access(&self) -> Option<Access> {
+        match self {
+            Self::Checked(access, _) => Some(*access),
+            Self::Open(_) => None,
+        }
+    }
 }
 
 /// One operation of the OpenAPI document.
@@ -68,20 +85,35 @@ impl Routes {
     /// attribute makes (`__path_list` for a function `list`). The handler is called with requests that have what
     /// `access` asks for.
     #[must_use]
-    pub fn add<D, F, Fut>(mut self, access: Access, handler: F) -> Self
+    pub fn add<D, F, Fut>(self, access: Access, handler: F) -> Self
     where
         D: utoipa::Path + SchemaReferences,
         F: Fn(Call) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Response, ApiError>> + Send + 'static,
     {
-        let handler: Handler = Arc::new(move |call| Box::pin(handler(call)));
+        let handler: Handler<Call> = Arc::new(move |call| Box::pin(handler(call)));
+        self.add_action::<D>(&Action::Checked(access, handler))
+    }
+
+    /// As [`Self::add`], for the few things that strangers may do: the handler is called with every request.
+    #[must_use]
+    pub fn open<D, F, Fut>(self, handler: F) -> Self
+    where
+        D: utoipa::Path + SchemaReferences,
+        F: Fn(Visit) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Response, ApiError>> + Send + 'static,
+    {
+        let handler: Handler<Visit> = Arc::new(move |visit| Box::pin(handler(visit)));
+        self.add_action::<D>(&Action::Open(handler))
+    }
+
+    fn add_action<D: utoipa::Path + SchemaReferences>(mut self, action: &Action) -> Self {
         let path = D::path();
         let index = self.index_of(&path);
         for method in D::methods() {
             self.routes[index].methods.push(Endpoint {
                 method: http_method(&method),
-                access,
-                handler: Arc::clone(&handler),
+                action: action.clone(),
             });
             let mut schemas = Vec::new();
             D::schemas(&mut schemas);
@@ -120,14 +152,15 @@ impl Routes {
         })
     }
 
-    /// Every mounted method and path, for the test that compares them with the document.
+    /// Every mounted method and path with what it needs (nothing, when it is open to everybody), for the test that
+    /// compares them with the document.
     #[cfg(test)]
-    pub(crate) fn mounted(&self) -> Vec<(Method, Arc<str>, Access)> {
+    pub(crate) fn mounted(&self) -> Vec<(Method, Arc<str>, Option<Access>)> {
         let mut mounted = Vec::new();
         for route in &self.routes {
             for endpoint in &route.methods {
                 let template = Arc::clone(&route.template);
-                mounted.push((endpoint.method.clone(), template, endpoint.access));
+                mounted.push((endpoint.method.clone(), template, endpoint.action.access()));
             }
         }
         mounted
@@ -195,21 +228,26 @@ impl Route {
             ref method => method.clone(),
         };
         if let Some(endpoint) = self.methods.iter().find(|known| known.method == method) {
-            let call = app.authorize(request, endpoint.access).await?;
-            return (endpoint.handler)(call).await;
+            return match &endpoint.action {
+                Action::Checked(access, handler) => {
+                    handler(app.authorize(request, *access).await?).await
+                }
+                Action::Open(handler) => handler(Visit::of(&app, request)?).await,
+            };
         }
+        let first = self.methods.first();
+        let first = first.map(|endpoint| endpoint.action.access());
         if method == Method::OPTIONS {
-            let access = self
-                .methods
-                .first()
-                .map(|endpoint| endpoint.access.to_look());
-            let access = access.unwrap_or_else(Access::anyone_signed_in);
-            app.authorize(request, access).await?;
+            if let Some(Some(access)) = first {
+                app.authorize(request, access.to_look()).await?;
+            }
             let methods = self.methods.iter().map(|endpoint| &endpoint.method);
             return Ok(metadata(&self.template, methods));
         }
         // Also for a key: it must be valid to learn which methods there are, but needs no scope.
-        app.authorize(request, Access::anyone_signed_in()).await?;
+        if let Some(Some(_)) = first {
+            app.authorize(request, Access::anyone_signed_in()).await?;
+        }
         let detail = format!("Method \"{method}\" not allowed.");
         let error = ApiError::with_detail(Code::MethodNotAllowed, detail);
         Err(match HeaderValue::from_str(&self.allow()) {

@@ -53,6 +53,26 @@ impl App {
             .map_err(ApiError::throttled)
     }
 
+    /// Counts what somebody does of whom nothing is known but `subject`, under a rate that only the server sets.
+    ///
+    /// # Errors
+    /// 429.
+    pub(crate) async fn throttle_stranger(
+        &self,
+        throttle: &Throttle,
+        subject: &str,
+    ) -> Result<(), ApiError> {
+        let own = self.config.rates.get(throttle.name).copied();
+        match own.unwrap_or(throttle.default) {
+            Limit::At(rate) if self.config.rate_limits => self
+                .limits
+                .check(throttle.name, rate, subject)
+                .await
+                .map_err(ApiError::throttled),
+            _ => Ok(()),
+        }
+    }
+
     /// Counts under each of these throttles in turn, until one refuses.
     async fn count(
         &self,

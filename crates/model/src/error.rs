@@ -43,6 +43,8 @@ macro_rules! codes {
 codes! {
     /// A value has the wrong form, or a rule about the whole body is broken.
     InvalidInput = 400 "validation_error" "invalid_input" "Invalid input.";
+    /// Nobody has this e-mail address and this password. It is not told which of them is wrong.
+    InvalidCredentials = 400 "validation_error" "invalid_credentials" "The e-mail address or the password is wrong.";
     /// A field that must be there is missing.
     Required = 400 "validation_error" "required" "This field is required.";
     /// A field, or the whole body, is `null` where that is not allowed.

@@ -191,6 +191,19 @@ pub const CAPTURE_PERSONS: Throttle = Throttle {
     doc: "events of a site's visitors that change a person, for each project",
 };
 
+/// Attempts to sign in, and others by strangers that cost a password's hash; counted for each address.
+pub const LOGIN_ADDRESS: Throttle = Throttle {
+    name: "login_address",
+    default: Limit::at(30, Per::Minute),
+    doc: "attempts to sign in, for each address",
+};
+/// Attempts to sign in with one e-mail address, right or wrong.
+pub const LOGIN_EMAIL: Throttle = Throttle {
+    name: "login_email",
+    default: Limit::at(30, Per::Hour),
+    doc: "attempts to sign in, for each e-mail address",
+};
+
 /// Every throttle that a project can set for itself.
 pub const THROTTLES: &[Throttle] = &[
     AI_BURST,

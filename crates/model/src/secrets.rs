@@ -61,7 +61,12 @@ pub fn project_public(env: &Env) -> String {
 
 /// A new public token of the widget: 32 random bytes as 43 URL-safe characters.
 pub fn widget_token(env: &Env) -> String {
-    URL_SAFE_NO_PAD.encode(random::<32>(env))
+    random_text::<32>(env)
+}
+
+/// So many random bytes as URL-safe characters.
+pub(crate) fn random_text<const N: usize>(env: &Env) -> String {
+    URL_SAFE_NO_PAD.encode(random::<N>(env))
 }
 
 /// What is stored of a secret.

@@ -32,6 +32,14 @@ impl Timestamp {
         )
     }
 
+    /// This moment and a length of time before it.
+    pub fn minus(self, length: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(length.as_micros()).unwrap_or(i64::MAX)),
+        )
+    }
+
     /// How long after `earlier` this is; zero when it is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

@@ -33,6 +33,7 @@ pub mod queue;
 pub mod roles;
 mod row;
 pub mod sealed;
+pub mod sessions;
 pub mod statements;
 mod store;
 #[cfg(any(test, feature = "testing"))]

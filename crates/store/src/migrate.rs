@@ -43,6 +43,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0008_customers",
         text: include_str!("../migrations/0008_customers.sql"),
     },
+    Migration {
+        name: "0009_sessions",
+        text: include_str!("../migrations/0009_sessions.sql"),
+    },
 ];
 
 /// One step of the schema.

@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use model::{
     ArticleId, ConversationId, KeyId, MailId, MessageId, NodeId, OrganizationId, PersonId,
-    ProjectId, QueueItemId, RoleId, TicketId, Timestamp, UserId,
+    ProjectId, QueueItemId, RoleId, SessionId, TicketId, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -212,6 +212,7 @@ wrapped_columns! {
     OrganizationId => Uuid,
     RoleId => Uuid,
     KeyId => Uuid,
+    SessionId => Uuid,
     ConversationId => Uuid,
     MessageId => Uuid,
     PersonId => Uuid,

@@ -73,6 +73,7 @@ pub const STATEMENTS: &[(&str, &[Statement])] = &[
     ("projects", crate::projects::ALL),
     ("queue", crate::queue::ALL),
     ("roles", crate::roles::ALL),
+    ("sessions", crate::sessions::ALL),
     ("store", crate::store::ALL),
     ("tickets/background", crate::tickets::background::ALL),
     ("tickets/list", crate::tickets::list::ALL),

@@ -26,9 +26,16 @@ statements! {
         "SELECT ", columns!(), " FROM users WHERE id IN \
            (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST(CAST(?1 AS TEXT) AS JSON)))"
     );
+    FIND_LOGIN = concat!("SELECT ", columns!(), ", password_hash FROM users WHERE email = ?1");
+    FIND_PASSWORD = "SELECT password_hash FROM users WHERE id = ?1";
+    LOCK_PASSWORD = "SELECT password_hash FROM users WHERE id = ?1 /*lock*/";
+    HAS_ANY = "SELECT EXISTS (SELECT 1 FROM users)";
+    /// Whoever adds a person waits, so that two who find nobody cannot both be the first.
+    LOCK_ALL_POSTGRES [postgres] = "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE";
     LIST = concat!("SELECT ", columns!(), " FROM users ORDER BY id");
     SET_PASSWORD = "UPDATE users SET password_hash = ?2 WHERE id = ?1";
     SET_CURRENT_PROJECT = "UPDATE users SET current_project_id = ?2 WHERE id = ?1";
+    SET_NAMES = "UPDATE users SET first_name = ?2, last_name = ?3 WHERE id = ?1";
 }
 
 /// A person.
@@ -140,6 +147,68 @@ pub async fn find_by_email(c: &Conn, email: &str) -> Result<Option<User>> {
     c.find(FIND_BY_EMAIL, params![&normal_email(email)]).await
 }
 
+/// Who wants to sign in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The person.
+    pub user: User,
+    /// The argon2 string of the password; none when the person has none.
+    pub password_hash: Option<String>,
+}
+
+impl FromRow for Login {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        Ok(Self {
+            user: User::from_row(row)?,
+            password_hash: row.get()?,
+        })
+    }
+}
+
+/// The person with this address, in any case, and what the password is checked against.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_login(c: &Conn, email: &str) -> Result<Option<Login>> {
+    c.find(FIND_LOGIN, params![&normal_email(email)]).await
+}
+
+/// What a person's password is checked against, locked until the transaction ends; `None` for a person without a
+/// password.
+///
+/// # Errors
+/// [`Error::NoRow`](crate::Error::NoRow) when there is no such person.
+pub async fn lock_password(c: &Conn, id: UserId) -> Result<Option<String>> {
+    c.one(LOCK_PASSWORD, params![id]).await
+}
+
+/// What a person's password is checked against; `None` for a person without a password.
+///
+/// # Errors
+/// [`Error::NoRow`](crate::Error::NoRow) when there is no such person.
+pub async fn find_password(c: &Conn, id: UserId) -> Result<Option<String>> {
+    c.one(FIND_PASSWORD, params![id]).await
+}
+
+/// Whether there is anybody.
+///
+/// # Errors
+/// When the store fails.
+pub async fn has_any(c: &Conn) -> Result<bool> {
+    c.one(HAS_ANY, params![]).await
+}
+
+/// Keeps everybody else from adding a person until the transaction ends.
+///
+/// # Errors
+/// When the store fails.
+pub async fn lock_all(c: &Conn) -> Result<()> {
+    if c.engine() == Engine::Postgres {
+        c.exec(LOCK_ALL_POSTGRES, params![]).await?;
+    }
+    Ok(())
+}
+
 /// All people, oldest account first.
 ///
 /// # Errors
@@ -156,10 +225,23 @@ pub async fn set_password(c: &Conn, id: UserId, password_hash: &str) -> Result<(
     c.exec_one(SET_PASSWORD, params![id, password_hash]).await
 }
 
-/// Chooses the project that `@current` means.
+/// Sets first and last name.
 ///
 /// # Errors
 /// [`Error::NoRow`](crate::Error::NoRow) when there is no such person.
-pub async fn set_current_project(c: &Conn, id: UserId, project: ProjectId) -> Result<()> {
+pub async fn set_names(c: &Conn, id: UserId, first: &str, last: &str) -> Result<()> {
+    c.exec_one(SET_NAMES, params![id, first, last]).await
+}
+
+/// Chooses the project that `@current` means; none is the first one.
+///
+/// # Errors
+/// [`Error::NoRow`](crate::Error::NoRow) when there is no such person.
+pub async fn set_current_project(
+    c: &Conn,
+    id: UserId,
+    project: impl Into<Option<ProjectId>> + Send,
+) -> Result<()> {
+    let project = project.into();
     c.exec_one(SET_CURRENT_PROJECT, params![id, project]).await
 }

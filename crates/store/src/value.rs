@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use model::{
     ArticleId, ConversationId, KeyId, MailId, MessageId, NodeId, OrganizationId, PersonId,
-    ProjectId, QueueItemId, RoleId, TicketId, Timestamp, UserId,
+    ProjectId, QueueItemId, RoleId, SessionId, TicketId, Timestamp, UserId,
 };
 use std::fmt;
 use uuid::Uuid;
@@ -94,6 +94,7 @@ into_value! {
     OrganizationId => Uuid(|id| id.0),
     RoleId => Uuid(|id| id.0),
     KeyId => Uuid(|id| id.0),
+    SessionId => Uuid(|id| id.0),
     ConversationId => Uuid(|id| id.0),
     MessageId => Uuid(|id| id.0),
     PersonId => Uuid(|id| id.0),

@@ -1,6 +1,6 @@
 //! A whole server in the test's process.
 
-use crate::client::{Api, Chat};
+use crate::client::{Api, Chat, Session};
 use crate::clock::ShiftedClock;
 use api::{ApiConfig, App, ServeConfig};
 use assistant::{Answerer, Config};
@@ -286,6 +286,32 @@ impl TestApp {
             .await
             .unwrap();
         secret
+    }
+
+    /// Gives a person a password, and returns the e-mail address to sign in with.
+    pub async fn set_password(&self, user: UserId, password: &str) -> String {
+        let hash = model::passwords::hash(&self.env, password).unwrap();
+        let user = self
+            .store
+            .write(move |c| {
+                Box::pin(async move {
+                    users::set_password(c, user, &hash).await?;
+                    users::find(c, user).await
+                })
+            })
+            .await
+            .unwrap();
+        user.unwrap().email
+    }
+
+    /// A client that has signed in, as a browser.
+    pub async fn signed_in(&self, user: UserId) -> Api {
+        const PASSWORD: &str = "correct horse battery";
+        let email = self.set_password(user, PASSWORD).await;
+        let body = serde_json::json!({"email": email, "password": PASSWORD});
+        let stranger = self.stranger();
+        let reply = stranger.post("/api/login/", &body).await.expect(200);
+        stranger.with_session(Session::of(&reply).unwrap())
     }
 
     /// Changes a project's setting.

@@ -12,12 +12,48 @@ use uuid::Uuid;
 /// How long a test waits for anything before it fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Sends requests to one server, with one key.
+/// Sends requests to one server, with one key or session.
 #[derive(Clone)]
 pub struct Api {
     http: reqwest::Client,
     base: String,
-    key: Option<String>,
+    credential: Credential,
+}
+
+#[derive(Clone)]
+enum Credential {
+    None,
+    Key(String),
+    Session(Session),
+}
+
+/// What a browser knows of its session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// `name=value` of the session's cookie.
+    pub cookie: String,
+    /// Value of the cookie `thicket_csrf`.
+    pub csrf_token: String,
+}
+
+impl Session {
+    /// What an answer sets; `None` when it sets no session, or takes it away.
+    pub fn of(reply: &Reply) -> Option<Self> {
+        let cookies = reply.headers.get_all("set-cookie");
+        let pairs: Vec<_> = cookies
+            .iter()
+            .filter_map(|cookie| cookie.to_str().ok()?.split(';').next())
+            .filter_map(|pair| Some((pair, pair.split_once('=')?)))
+            .collect();
+        let value = |wanted: &str| {
+            let found = pairs.iter().find(|(_, (name, _))| name.ends_with(wanted));
+            found.filter(|(_, (_, value))| !value.is_empty())
+        };
+        Some(Self {
+            cookie: value("thicket_session")?.0.to_owned(),
+            csrf_token: value("thicket_csrf")?.1.1.to_owned(),
+        })
+    }
 }
 
 /// An answer, read to its end.
@@ -68,15 +104,43 @@ impl Reply {
 impl Api {
     /// A client.
     pub fn new(http: reqwest::Client, base: String, key: Option<String>) -> Self {
-        Self { http, base, key }
+        let credential = key.map_or(Credential::None, Credential::Key);
+        Self {
+            http,
+            base,
+            credential,
+        }
+    }
+
+    /// The same client with a session, as a browser on a page of ours.
+    #[must_use]
+    pub fn with_session(&self, session: Session) -> Self {
+        Self {
+            credential: Credential::Session(session),
+            ..self.clone()
+        }
+    }
+
+    /// What the browser knows of its session.
+    ///
+    /// # Panics
+    /// When the client has none.
+    pub fn session(&self) -> &Session {
+        match &self.credential {
+            Credential::Session(session) => session,
+            Credential::None | Credential::Key(_) => panic!("this client has no session"),
+        }
     }
 
     /// A request that has not been sent: add what the test needs.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
-        match &self.key {
-            Some(key) => request.bearer_auth(key),
-            None => request,
+        match &self.credential {
+            Credential::None => request,
+            Credential::Key(key) => request.bearer_auth(key),
+            Credential::Session(session) => request
+                .header("cookie", &session.cookie)
+                .header("x-csrftoken", &session.csrf_token),
         }
     }
 

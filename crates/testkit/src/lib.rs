@@ -25,7 +25,7 @@ mod clock;
 pub mod redis;
 
 pub use app::{Setup, Tenant, TestApp};
-pub use client::{Api, Chat, Event, EventStream, PATIENCE, Reply, http_client, new_uuid};
+pub use client::{Api, Chat, Event, EventStream, PATIENCE, Reply, Session, http_client, new_uuid};
 pub use clock::ShiftedClock;
 pub use redis::{RedisServer, redis_database};
 pub use store::Engine;

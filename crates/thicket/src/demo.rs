@@ -70,7 +70,7 @@ async fn fill(server: &Server, data_dir: &Path, env: &Env) -> anyhow::Result<Wel
     let person = NewUser {
         email: EMAIL.to_owned(),
         name: "Demo Person".to_owned(),
-        password_hash: Some(user::hash(env, &password)?),
+        password_hash: Some(model::passwords::hash(env, &password)?),
     };
     let joined = user::create(store, env, person, id, None).await?;
     let key = fresh_key(store, env, joined.user).await?;

@@ -1,8 +1,8 @@
-//! Erases, in the background, what was deleted long enough ago.
+//! Erases, in the background, what was deleted long enough ago, and sessions that have expired.
 
 use model::{Env, Timestamp};
 use std::time::Duration;
-use store::{Store, erasure, outbox, tickets};
+use store::{Store, erasure, outbox, sessions, tickets};
 use tokio_util::sync::CancellationToken;
 
 /// Between two rounds. Nobody waits for the end of a grace that is counted in days.
@@ -20,6 +20,9 @@ const MAILS_AT_ONCE: u64 = 200;
 /// How long a mail can be read in the outbox.
 const MAIL_LIVES: Duration = Duration::from_secs(30 * 86_400);
 
+/// Sessions forgotten in one transaction.
+const SESSIONS_AT_ONCE: i64 = 500;
+
 /// Works until it is told to stop; its first round is at once.
 pub(crate) async fn run(store: Store, env: Env, grace: Duration, stop: CancellationToken) {
     let mut rounds = tokio::time::interval(ROUND);
@@ -32,6 +35,11 @@ pub(crate) async fn run(store: Store, env: Env, grace: Duration, stop: Cancellat
             Ok(0) => {}
             Ok(tickets) => tracing::info!(tickets, "erased deleted tickets"),
             Err(error) => tracing::warn!(%error, "deleted tickets could not be erased"),
+        }
+        match forget_sessions(&store, &env, &stop).await {
+            Ok(0) => {}
+            Ok(sessions) => tracing::info!(sessions, "forgot expired sessions"),
+            Err(error) => tracing::warn!(%error, "expired sessions could not be forgotten"),
         }
         match erase(&store, &env, grace, &stop).await {
             Ok(0) => {}
@@ -101,6 +109,23 @@ async fn erase_mails(store: &Store, env: &Env, stop: &CancellationToken) -> stor
             .await?;
         total += erased;
         if erased < MAILS_AT_ONCE {
+            break;
+        }
+    }
+    Ok(total)
+}
+
+async fn forget_sessions(store: &Store, env: &Env, stop: &CancellationToken) -> store::Result<u64> {
+    let mut total = 0;
+    while !stop.is_cancelled() {
+        let now = env.now();
+        let forgotten = store
+            .write(move |c| {
+                Box::pin(async move { sessions::delete_expired(c, now, SESSIONS_AT_ONCE).await })
+            })
+            .await?;
+        total += forgotten;
+        if forgotten == 0 {
             break;
         }
     }

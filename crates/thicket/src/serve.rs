@@ -279,6 +279,8 @@ fn rates_of(config: &Config) -> HashMap<&'static str, Limit> {
         ),
         (rates::API_BURST.name, config.api_burst),
         (rates::API_SUSTAINED.name, config.api_sustained),
+        (rates::LOGIN_ADDRESS.name, config.login_address),
+        (rates::LOGIN_EMAIL.name, config.login_email),
         (rates::REPLY_BURST.name, config.reply_burst),
         (rates::REPLY_SUSTAINED.name, config.reply_sustained),
     ])

@@ -98,12 +98,13 @@ impl Reader {
     /// What is new; nothing may be. `None`: the reader may no longer see it.
     async fn look(&mut self) -> Result<Option<Bytes>, store::Error> {
         let (caller, project, seq) = (self.caller.clone(), self.project, self.seq);
+        let now = self.app.env.now();
         let found = self
             .app
             .store
             .read(move |c| {
                 Box::pin(async move {
-                    if !is_still_allowed(c, &caller, project).await? {
+                    if !is_still_allowed(c, &caller, project, now).await? {
                         return Ok(None);
                     }
                     events::list_after(c, project, seq, BATCH, true)

@@ -2,19 +2,15 @@
 
 use super::output::{Facts, Output};
 use super::{Context, Usage, project};
-use anyhow::{Context as _, bail};
-use argon2::Argon2;
-use argon2::password_hash::{PasswordHasher as _, phc::PasswordHash};
+use anyhow::Context as _;
 use clap::Subcommand;
 use model::fields::{Email, Kind as _};
+use model::passwords::{self, Password};
 use model::{Env, MemberLevel, ProjectId};
 use serde_json::Value;
 use std::io::Read as _;
 use store::users::{self, NewUser, User};
-use store::{Conn, Store, organizations, projects};
-
-/// Short passwords are guessed.
-const PASSWORD_MIN: usize = 8;
+use store::{Conn, Store, organizations, projects, sessions};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -51,7 +47,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<(
         } => {
             let email = check_email(&email)?;
             let password_hash = if password_stdin {
-                Some(hash(context.env(), &password_from_stdin()?)?)
+                Some(passwords::hash(context.env(), &password_from_stdin()?)?)
             } else {
                 None
             };
@@ -77,7 +73,7 @@ pub(crate) struct Joined {
 }
 
 /// Adds a person to a project's organisation. Who exists already keeps name and, unless a new one is given,
-/// password.
+/// password; a new one ends the person's sessions.
 ///
 /// # Errors
 /// An unknown project, or a store that fails.
@@ -101,6 +97,7 @@ pub(crate) async fn create(
                     Some(user) => {
                         if let Some(hash) = &new.password_hash {
                             users::set_password(c, user.id, hash).await?;
+                            sessions::delete_of_user(c, user.id, None).await?;
                         }
                         user
                     }
@@ -136,19 +133,6 @@ pub(crate) async fn find(c: &Conn, who: &str) -> anyhow::Result<User> {
     user.with_context(|| format!("there is no user {who}"))
 }
 
-/// The argon2 string of a password.
-///
-/// # Errors
-/// None that a sensible password can cause.
-pub(crate) fn hash(env: &Env, password: &str) -> anyhow::Result<String> {
-    let mut salt = [0; 16];
-    env.fill(&mut salt);
-    let hash: PasswordHash = Argon2::default()
-        .hash_password_with_salt(password.as_bytes(), &salt)
-        .map_err(|error| anyhow::anyhow!("the password cannot be hashed: {error}"))?;
-    Ok(hash.to_string())
-}
-
 fn check_email(email: &str) -> Result<String, Usage> {
     Email
         .read(&Value::String(email.trim().to_owned()), "email")
@@ -163,10 +147,9 @@ fn password_from_stdin() -> anyhow::Result<String> {
         .context("the password cannot be read from standard input")?;
     let password = text.strip_suffix('\n').unwrap_or(&text);
     let password = password.strip_suffix('\r').unwrap_or(password);
-    if password.chars().count() < PASSWORD_MIN {
-        bail!("a password has at least {PASSWORD_MIN} characters");
-    }
-    Ok(password.to_owned())
+    Password::new()
+        .read(&Value::String(password.to_owned()), "password")
+        .map_err(|error| anyhow::anyhow!(error.detail))
 }
 
 fn facts(joined: &Joined) -> Facts {

@@ -185,6 +185,10 @@ settings! {
         "Other requests with an API key, for each key: short term.";
     api_sustained: Limit, "throttles.api_sustained" = "4800/hour", Server,
         "Other requests with an API key, for each key: long term.";
+    login_address: Limit, "throttles.login_address" = "30/minute", Server,
+        "Attempts to sign in, for each address.";
+    login_email: Limit, "throttles.login_email" = "30/hour", Server,
+        "Attempts to sign in, for each e-mail address.";
     reply_burst: Limit, "throttles.reply_burst" = "10/minute", Server,
         "Replies to tickets and tickets begun by the team, for each user: short term.";
     reply_sustained: Limit, "throttles.reply_sustained" = "60/hour", Server,

@@ -151,7 +151,7 @@ fn a_password_comes_from_standard_input_only() {
     let place = with_ada();
     let line = "user create --email bob@example.com --name Bob --project 1 --password-stdin --json";
     let refusal = place.run_with_input(line, "short\n").refusal(1);
-    assert_eq!(refusal, "a password has at least 8 characters");
+    assert_eq!(refusal, "A password has at least 8 characters.");
     place
         .run_with_input(line, "correct horse battery staple\n")
         .json();
