@@ -10,7 +10,7 @@ use model::fields::Fields;
 use model::pagination::Bounds;
 use model::{ArticleId, Timestamp};
 use serde::Serialize;
-use store::articles;
+use store::articles::{self, ArticleFilters};
 use utoipa::ToSchema;
 
 const PAGE: Bounds = Bounds {
@@ -122,6 +122,8 @@ struct ArticleList {
     tag = "articles",
     params(
         ("project_id" = String, Path, description = "Id of the project, or `@current`."),
+        ("is_enabled" = Option<bool>, Query, description = "Only those that are switched on, or only others."),
+        ("search" = Option<String>, Query, description = "A part of the title, in any case."),
         ("limit" = Option<i64>, Query, description = "Length of the page, default 100."),
         ("offset" = Option<i64>, Query, description = "Articles to pass over, default 0."),
     ),
@@ -130,11 +132,17 @@ struct ArticleList {
 )]
 async fn list(call: Call) -> Result<Response, ApiError> {
     let project = call.project_id()?;
+    let filters = ArticleFilters {
+        is_enabled: call.query.flag("is_enabled"),
+        search: call.query.search("search"),
+    };
     let page = call.page(PAGE);
     let (found, count) = call
         .app
         .store
-        .read(move |c| Box::pin(articles::list(c, project, page)))
+        .read(move |c| {
+            Box::pin(async move { articles::list_matching(c, project, &filters, page).await })
+        })
         .await
         .map_err(ApiError::from)?;
     let views: Vec<ArticleView> = found.into_iter().map(ArticleView::from).collect();

@@ -5,10 +5,11 @@ use crate::openapi::CommonErrors;
 use crate::{Access, ApiError, Call, Routes};
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
-use model::{RoleId, UserId};
+use model::{MemberLevel, RoleId, UserId};
 use serde::Serialize;
-use std::collections::HashMap;
-use store::{organizations, roles};
+use std::collections::{HashMap, HashSet};
+use store::users::User;
+use store::{availability, organizations, roles};
 use utoipa::ToSchema;
 
 pub(crate) fn routes() -> Routes {
@@ -19,9 +20,18 @@ pub(crate) fn routes() -> Routes {
 #[derive(Serialize, ToSchema)]
 struct Assignees {
     /// The members of the organisation, the oldest account first.
-    users: Vec<MemberView>,
+    users: Vec<AssigneeUser>,
     /// The roles of the organisation, by name.
     roles: Vec<AssigneeRole>,
+}
+
+/// A person that tickets can be assigned to.
+#[derive(Serialize, ToSchema)]
+struct AssigneeUser {
+    #[serde(flatten)]
+    member: MemberView,
+    /// Takes tickets at the moment; who does not can still be given one by hand.
+    is_available: bool,
 }
 
 /// A role that tickets can be assigned to.
@@ -58,16 +68,22 @@ async fn list(call: Call) -> Result<Response, ApiError> {
                 let people = organizations::list_members(c, organization).await?;
                 let roles = roles::list(c, organization).await?;
                 let in_roles = roles::list_all_members(c, organization).await?;
-                Ok::<_, store::Error>((people, roles, in_roles))
+                let said = availability::list(c, organization).await?;
+                Ok::<_, store::Error>((people, roles, in_roles, said))
             })
         })
         .await?;
-    let (people, roles, in_roles) = found;
+    let (people, roles, in_roles, said) = found;
+    let absent = said.into_iter().filter(|it| !it.is_available);
+    let absent: HashSet<UserId> = absent.map(|it| it.user_id).collect();
     let mut members: HashMap<RoleId, Vec<UserId>> = HashMap::new();
     for (role, user) in in_roles {
         members.entry(role).or_default().push(user);
     }
-    let view = |(user, level)| MemberView::of(&user, level);
+    let view = |(user, level): (User, MemberLevel)| AssigneeUser {
+        member: MemberView::of(&user, level),
+        is_available: !absent.contains(&user.id),
+    };
     let answer = Assignees {
         users: people.into_iter().map(view).collect(),
         roles: roles

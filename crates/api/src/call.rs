@@ -16,6 +16,9 @@ use store::projects::{Project, ProjectForUser};
 use store::users::User;
 use uuid::Uuid;
 
+/// Longest text that is searched for, in characters.
+const SEARCH_MAX: usize = 200;
+
 /// Who is calling.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -60,6 +63,23 @@ impl Query {
             .filter(|(parameter, _)| parameter == name)
             .last()
             .map(|(_, value)| value.into_owned())
+    }
+
+    /// A parameter that is `true` or `false`; anything else is as if it were not there.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        match self.text(name)?.as_str() {
+            "true" | "True" | "1" => Some(true),
+            "false" | "False" | "0" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// A text that is searched for; an empty one, and one of more than 200 characters, is as if it were not there
+    /// (tickets.md 3).
+    pub fn search(&self, name: &str) -> Option<String> {
+        let text = self.text(name)?;
+        let text = text.trim();
+        (!text.is_empty() && text.chars().count() <= SEARCH_MAX).then(|| text.to_owned())
     }
 }
 

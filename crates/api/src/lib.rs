@@ -14,6 +14,7 @@ mod app;
 mod articles;
 mod assignees;
 mod auth;
+mod availability;
 mod body;
 mod cache;
 mod call;
@@ -24,8 +25,10 @@ mod cors;
 mod edge;
 mod error;
 mod events;
+mod guidance;
 mod health;
 mod keys;
+mod macros;
 mod members;
 mod metrics;
 mod openapi;
@@ -37,9 +40,11 @@ mod projects;
 mod roles;
 mod routing;
 mod serve;
+mod tags;
 mod throttle;
 mod tickets;
 mod users;
+mod views;
 mod visit;
 
 pub use accept::Accepted;
@@ -72,6 +77,11 @@ fn routes() -> Routes {
         .merge(roles::routes())
         .merge(members::routes())
         .merge(assignees::routes())
+        .merge(availability::routes())
+        .merge(views::routes())
+        .merge(macros::routes())
+        .merge(guidance::routes())
+        .merge(tags::routes())
         .merge(tickets::routes())
 }
 

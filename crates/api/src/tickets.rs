@@ -54,7 +54,7 @@ fn key(call: &Call) -> Result<TicketKey, ApiError> {
 }
 
 /// Where a change takes place, and that the caller makes it.
-fn scene(call: &Call) -> Result<Scene, ApiError> {
+pub(crate) fn scene(call: &Call) -> Result<Scene, ApiError> {
     let project = call.project()?;
     let user = &call.caller.user;
     let client = call.header("x-posthog-client");

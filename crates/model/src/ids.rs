@@ -57,6 +57,14 @@ uuid_ids! {
     TicketId,
     /// A mail in the outbox.
     MailId,
+    /// A saved view of the list of tickets.
+    ViewId,
+    /// A macro, also known as a quick action.
+    MacroId,
+    /// A rule that the assistant is given.
+    GuidanceRuleId,
+    /// An uploaded file.
+    MediaId,
     /// One run of the server process; owner of turn leases.
     NodeId,
 }

@@ -69,6 +69,11 @@ pub(crate) fn random_text<const N: usize>(env: &Env) -> String {
     URL_SAFE_NO_PAD.encode(random::<N>(env))
 }
 
+/// A name for something that people point others to: short, and not to be guessed in passing. No secret.
+pub fn short_id(env: &Env) -> String {
+    base62(random::<6>(env))
+}
+
 /// What is stored of a secret.
 pub fn digest(secret: &str) -> Digest {
     Sha256::digest(secret.as_bytes()).into()

@@ -7,6 +7,7 @@ mod filters;
 mod messages;
 mod sla;
 mod tags;
+mod views;
 
 pub use assignee::{Assignee, AssigneeError};
 pub use change::{Changed, NewTicket, TicketChange};
@@ -18,6 +19,11 @@ pub use messages::{
 };
 pub use sla::{SlaNotice, due_notice};
 pub use tags::{TAG_MAX, TAGS_MAX, normal_tags, read_tags};
+
+pub use views::{
+    BuiltInView, TicketView, VIEW_FILTERS_MAX, VIEW_NAME_MAX, VIEWS_MAX, ViewChange,
+    ViewVisibility, query_with_view,
+};
 
 pub use crate::persons::folded as fold;
 use crate::{ProjectId, TicketId, Timestamp};
@@ -71,6 +77,7 @@ macro_rules! words {
         }
     };
 }
+pub(crate) use words;
 
 words! {
     /// How far a ticket has come. Any status may follow any other (tickets.md 6).

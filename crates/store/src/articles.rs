@@ -8,9 +8,11 @@ mod search;
 pub use search::{PassageHit, first_passages, search};
 
 use crate::statements::{Statement, statements};
+use crate::tickets::list::escaped;
 use crate::{Conn, FromRow, Result, Row, params};
 use model::articles::{Article, ArticleChange, Body, NewArticle, joined_terms};
 use model::pagination::Page;
+use model::tickets::fold;
 use model::{ArticleId, ProjectId, Timestamp};
 
 macro_rules! columns {
@@ -19,15 +21,24 @@ macro_rules! columns {
     };
 }
 
+macro_rules! matching {
+    () => {
+        " FROM article WHERE project_id = ?1 AND (CAST(?2 AS BOOLEAN) IS NULL OR is_enabled = ?2) \
+           AND (CAST(?3 AS TEXT) IS NULL OR title_search LIKE ?3 ESCAPE '\\')"
+    };
+}
+
 statements! {
     FIND = concat!("SELECT ", columns!(), " FROM article WHERE project_id = ?1 AND id = ?2");
     FIND_BY_SOURCE = concat!("SELECT ", columns!(), " FROM article WHERE project_id = ?1 AND source_path = ?2");
     LIST = concat!("SELECT ", columns!(), " FROM article WHERE project_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2 OFFSET ?3");
+    LIST_MATCHING = concat!("SELECT ", columns!(), matching!(), " ORDER BY created_at DESC, id DESC LIMIT ?4 OFFSET ?5");
+    COUNT_MATCHING = concat!("SELECT count(*)", matching!());
     INSERT = "INSERT INTO article (project_id, id, title, body, url, is_enabled, source_path, passages, words, \
-                                   created_at, updated_at) \
-              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)";
+                                   created_at, updated_at, title_search) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11)";
     UPDATE = "UPDATE article SET title = ?3, body = ?4, url = ?5, is_enabled = ?6, passages = ?7, words = ?8, \
-                                 updated_at = ?9 \
+                                 updated_at = ?9, title_search = ?10 \
               WHERE project_id = ?1 AND id = ?2";
     DELETE = "DELETE FROM article WHERE project_id = ?1 AND id = ?2";
     SIZE = "SELECT passages, words FROM article WHERE project_id = ?1 AND id = ?2";
@@ -85,6 +96,46 @@ pub async fn find_by_source(
     c.find(FIND_BY_SOURCE, params![project, source_path]).await
 }
 
+/// What a list of articles is narrowed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ArticleFilters {
+    /// Only enabled ones, or only others.
+    pub is_enabled: Option<bool>,
+    /// Only with this in their title, in any case.
+    pub search: Option<String>,
+}
+
+/// One page of the articles that fit, newest first, and how many there are on all pages.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list_matching(
+    c: &Conn,
+    project: ProjectId,
+    filters: &ArticleFilters,
+    page: Page,
+) -> Result<(Vec<Article>, i64)> {
+    if *filters == ArticleFilters::default() {
+        return list(c, project, page).await;
+    }
+    let part = |text: &String| format!("%{}%", escaped(&fold(text)));
+    let search = filters.search.as_ref().map(part);
+    let count = c
+        .one(
+            COUNT_MATCHING,
+            params![project, filters.is_enabled, &search],
+        )
+        .await?;
+    let values = params![
+        project,
+        filters.is_enabled,
+        &search,
+        page.limit,
+        page.offset
+    ];
+    Ok((c.all(LIST_MATCHING, values).await?, count))
+}
+
 /// One page of the articles, enabled or not, newest first, and how many there are on all pages.
 ///
 /// # Errors
@@ -119,6 +170,7 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
+    let title_search = fold(&article.title);
     let values = params![
         project,
         article.id,
@@ -129,7 +181,8 @@ pub async fn create(
         &article.source_path,
         size.passages,
         size.words,
-        now
+        now,
+        &title_search
     ];
     c.exec(INSERT, values).await?;
     totals
@@ -181,6 +234,7 @@ pub async fn update(
                 .await?;
         }
     }
+    let title_search = fold(&article.title);
     let values = params![
         project,
         id,
@@ -190,7 +244,8 @@ pub async fn update(
         article.is_enabled,
         size.passages,
         size.words,
-        now
+        now,
+        &title_search
     ];
     c.exec_one(UPDATE, values).await?;
     totals.remove(old_size, old.is_enabled);

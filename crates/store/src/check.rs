@@ -30,13 +30,16 @@ mod invariants {
               (SELECT count(*) FROM ticket_message m WHERE m.project_id = t.project_id AND m.ticket_id = t.id \
                  AND NOT m.is_deleted AND NOT m.is_private) \
             LIMIT 100";
-        PROJECT_MISCOUNTS_TICKETS_OF_THIS_STATUS = "SELECT t.project_id, t.id FROM ticket t \
-            JOIN (SELECT o.project_id, o.status, count(*) AS tickets, \
-                         CAST(SUM(o.unread_team_count) AS BIGINT) AS unread \
-                  FROM ticket o WHERE o.deleted_at IS NULL GROUP BY o.project_id, o.status) g \
-              ON g.project_id = t.project_id AND g.status = t.status \
+        PROJECT_MISCOUNTS_TICKETS_OF_THIS_KIND = "SELECT t.project_id, t.id FROM ticket t \
+            JOIN (SELECT o.project_id, o.status, COALESCE(o.priority, '') AS priority, o.assignee, o.channel_source, \
+                         count(*) AS tickets, CAST(SUM(o.unread_team_count) AS BIGINT) AS unread \
+                  FROM ticket o WHERE o.deleted_at IS NULL \
+                  GROUP BY o.project_id, o.status, COALESCE(o.priority, ''), o.assignee, o.channel_source) g \
+              ON g.project_id = t.project_id AND g.status = t.status AND g.priority = COALESCE(t.priority, '') \
+                AND g.assignee = t.assignee AND g.channel_source = t.channel_source \
             WHERE t.deleted_at IS NULL AND NOT EXISTS \
-              (SELECT 1 FROM ticket_total s WHERE s.project_id = g.project_id AND s.status = g.status \
+              (SELECT 1 FROM ticket_tally s WHERE s.project_id = g.project_id AND s.status = g.status \
+                 AND s.priority = g.priority AND s.assignee = g.assignee AND s.channel_source = g.channel_source \
                  AND s.tickets = g.tickets AND s.unread = g.unread) \
             LIMIT 100";
     }

@@ -8,6 +8,7 @@
 pub mod activity;
 pub mod approvals;
 pub mod articles;
+pub mod availability;
 mod backup;
 mod check;
 #[cfg(test)]
@@ -18,10 +19,12 @@ pub mod erasure;
 mod error;
 pub mod events;
 pub mod frames;
+pub mod guidance;
 mod hex;
 pub mod keys;
 mod lite;
 pub mod lock;
+pub mod macros;
 pub mod messages;
 mod migrate;
 pub mod organizations;
@@ -42,6 +45,7 @@ pub mod tickets;
 pub mod turns;
 pub mod users;
 mod value;
+pub mod views;
 
 pub use backup::{BackupError, BackupReport, DATABASE_FILE, RestoreReport, restore};
 pub use check::Finding;

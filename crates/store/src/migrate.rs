@@ -47,6 +47,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0009_sessions",
         text: include_str!("../migrations/0009_sessions.sql"),
     },
+    Migration {
+        name: "0010_desk",
+        text: include_str!("../migrations/0010_desk.sql"),
+    },
 ];
 
 /// One step of the schema.

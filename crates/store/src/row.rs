@@ -2,8 +2,9 @@
 
 use crate::{Error, Result};
 use model::{
-    ArticleId, ConversationId, KeyId, MailId, MessageId, NodeId, OrganizationId, PersonId,
-    ProjectId, QueueItemId, RoleId, SessionId, TicketId, Timestamp, UserId,
+    ArticleId, ConversationId, GuidanceRuleId, KeyId, MacroId, MailId, MediaId, MessageId, NodeId,
+    OrganizationId, PersonId, ProjectId, QueueItemId, RoleId, SessionId, TicketId, Timestamp,
+    UserId, ViewId,
 };
 use uuid::Uuid;
 
@@ -221,6 +222,10 @@ wrapped_columns! {
     NodeId => Uuid,
     TicketId => Uuid,
     MailId => Uuid,
+    ViewId => Uuid,
+    MacroId => Uuid,
+    GuidanceRuleId => Uuid,
+    MediaId => Uuid,
 }
 
 impl<T: Column> FromRow for T {

@@ -11,6 +11,7 @@ mod log;
 pub(crate) mod merge;
 pub(crate) mod messages;
 pub(crate) mod rows;
+pub(crate) mod tags;
 pub(crate) mod totals;
 
 #[cfg(test)]
@@ -19,14 +20,15 @@ mod tests;
 pub use background::{erase_deleted, tell_due_dates, wake_snoozed};
 pub use bulk::{BulkTags, TagAction, set_status, set_tags};
 pub use feedback::{Feedback, note_feedback};
-pub use list::{count, list, list_merged_into, names_of_assignees};
+pub use list::{count, count_many, list, list_merged_into, names_of_assignees};
 pub use log::{Actor, ActorKind};
 pub use merge::{MergeError, MergeNotes, Merged, merge};
 pub use messages::{
     MessageWriteError, add_message, delete_message, edit_message, find_message, list_messages,
 };
 pub use rows::{find, find_for_update};
-pub use totals::unread_count;
+pub use tags::{TagUsage, find_tag, list_tags, replace_tag};
+pub use totals::{TicketCount, unread_count};
 
 use crate::{Conn, Error, Result, organizations, roles};
 use log::Log;
@@ -171,7 +173,11 @@ pub async fn delete(c: &Conn, scene: &Scene, key: TicketKey) -> Result<bool> {
     Ok(true)
 }
 
-async fn check_assignee(
+/// Whether tickets of an organisation's projects can be assigned to this person or role.
+///
+/// # Errors
+/// Why not; otherwise when the store fails.
+pub async fn check_assignee(
     c: &Conn,
     organization: OrganizationId,
     assignee: Assignee,

@@ -2,8 +2,9 @@
 
 use crate::{Error, Result};
 use model::{
-    ArticleId, ConversationId, KeyId, MailId, MessageId, NodeId, OrganizationId, PersonId,
-    ProjectId, QueueItemId, RoleId, SessionId, TicketId, Timestamp, UserId,
+    ArticleId, ConversationId, GuidanceRuleId, KeyId, MacroId, MailId, MediaId, MessageId, NodeId,
+    OrganizationId, PersonId, ProjectId, QueueItemId, RoleId, SessionId, TicketId, Timestamp,
+    UserId, ViewId,
 };
 use std::fmt;
 use uuid::Uuid;
@@ -103,6 +104,10 @@ into_value! {
     NodeId => Uuid(|id| id.0),
     TicketId => Uuid(|id| id.0),
     MailId => Uuid(|id| id.0),
+    ViewId => Uuid(|id| id.0),
+    MacroId => Uuid(|id| id.0),
+    GuidanceRuleId => Uuid(|id| id.0),
+    MediaId => Uuid(|id| id.0),
 }
 
 macro_rules! borrow_value {

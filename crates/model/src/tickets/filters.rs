@@ -116,10 +116,13 @@ impl Filters {
         filters
     }
 
-    /// Whether only the statuses are a condition, so that the count is the sum of counters.
-    pub fn is_by_status_only(&self) -> bool {
+    /// Whether status, priority, assignee and channel are the only conditions, so that the count is a sum of counters.
+    pub fn is_by_tally(&self) -> bool {
         let rest = Self {
             statuses: Vec::new(),
+            priorities: Vec::new(),
+            assignees: Vec::new(),
+            channel_source: None,
             ..self.clone()
         };
         rest == Self::default()

@@ -110,8 +110,10 @@ fn filters_keep_what_they_understand() {
     let many = (0..150).map(|n| n.to_string()).collect::<Vec<_>>();
     let many = filters(&format!("distinct_ids={}", many.join(",")));
     assert_eq!(many.distinct_ids.len(), 100);
-    assert!(filters("status=new,open").is_by_status_only());
-    assert!(!filters("status=new&priority=low").is_by_status_only());
+    assert!(filters("status=new,open").is_by_tally());
+    assert!(filters("status=new&priority=low&assignee=me&channel_source=email").is_by_tally());
+    assert!(!filters("status=new&channel_detail=widget_api").is_by_tally());
+    assert!(!filters("date_from=-7d").is_by_tally());
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! statement also comes with a *driver*: one of the asked filters once more, written so that its index is used.
 
 use super::rows::ticket_columns;
-use super::totals;
+use super::totals::{Tally, TicketCount};
 use crate::statements::{Statement, statements};
 use crate::{Conn, Engine, Result, Value, params};
 use model::pagination::Page;
@@ -148,13 +148,17 @@ enum Driver {
     Customers,
     Ids,
     Tags,
+    /// By due date.
+    Due,
+    /// Those that are snoozed.
+    Snoozed,
     /// A part of a text, over the index.
     Search,
     /// A part of a text that is too short for the index.
     Scan,
 }
 
-const DRIVERS: usize = 8;
+const DRIVERS: usize = 10;
 const ORDERS: usize = 10;
 
 /// The count, then the pages in each order, of every driver.
@@ -177,7 +181,11 @@ macro_rules! page {
 macro_rules! driven {
     ($engine:ident, $driver:expr, $limit:literal) => {
         [
-            concat!("SELECT count(*)", conditions!($engine), $driver),
+            concat!(
+                "SELECT count(*), CAST(COALESCE(SUM(t.unread_team_count), 0) AS BIGINT)",
+                conditions!($engine),
+                $driver
+            ),
             page!($engine, $driver, "t.updated_at, t.number DESC", $limit),
             page!($engine, $driver, "t.updated_at DESC, t.number DESC", $limit),
             page!($engine, $driver, "t.created_at, t.number DESC", $limit),
@@ -241,6 +249,13 @@ macro_rules! all_drivers {
                 ),
                 " LIMIT ?20 OFFSET ?21"
             ),
+            driven!(
+                $engine,
+                " AND t.sla_due_at IS NOT NULL AND t.sla_due_at >= COALESCE(?13, -9223372036854775807) \
+                  AND t.sla_due_at <= COALESCE(?14, 9223372036854775807)",
+                " LIMIT ?20 OFFSET ?21"
+            ),
+            driven!($engine, " AND t.snoozed_until IS NOT NULL", " LIMIT ?20 OFFSET ?21"),
             driven!($engine, found!($search), " LIMIT ?21 OFFSET ?22"),
             driven!($engine, found!($scan), " LIMIT ?21 OFFSET ?22"),
         ]
@@ -313,7 +328,7 @@ pub async fn list(
     page: Page,
 ) -> Result<(Vec<Ticket>, i64)> {
     let query = Query::new(c.engine(), filters);
-    let count = query.count(c, project, filters).await?;
+    let count = query.count(c, project, filters).await?.tickets;
     if count == 0 {
         return Ok((Vec::new(), 0));
     }
@@ -323,15 +338,36 @@ pub async fn list(
     Ok((c.all(statement, &values).await?, count))
 }
 
-/// How many tickets fit the filters. By status alone that is a sum of counters; else it is counted over the
-/// narrowest index.
+/// How many tickets fit the filters, and how much of them is unread. By status, priority, assignee and channel alone
+/// that is a sum of counters; else it is counted over the narrowest index.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn count(c: &Conn, project: ProjectId, filters: &Filters) -> Result<i64> {
+pub async fn count(c: &Conn, project: ProjectId, filters: &Filters) -> Result<TicketCount> {
     Query::new(c.engine(), filters)
         .count(c, project, filters)
         .await
+}
+
+/// [`count`] for several badges at once: one look at the counters, and at most one query for each of those that the
+/// counters do not know.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_many(
+    c: &Conn,
+    project: ProjectId,
+    badges: &[Filters],
+) -> Result<Vec<TicketCount>> {
+    let tally = Tally::read(c, project).await?;
+    let mut counts = Vec::with_capacity(badges.len());
+    for filters in badges {
+        counts.push(match filters.is_by_tally() {
+            true => tally.count(filters),
+            false => count(c, project, filters).await?,
+        });
+    }
+    Ok(counts)
 }
 
 /// Where the statement for an order stands; the count is at 0.
@@ -419,12 +455,13 @@ impl Query {
         values
     }
 
-    async fn count(&self, c: &Conn, project: ProjectId, filters: &Filters) -> Result<i64> {
-        if filters.is_by_status_only() {
-            return totals::count(c, project, &filters.statuses).await;
+    async fn count(&self, c: &Conn, project: ProjectId, filters: &Filters) -> Result<TicketCount> {
+        if filters.is_by_tally() {
+            return Ok(Tally::read(c, project).await?.count(filters));
         }
-        c.one(self.statements[0], &self.values(project, filters))
-            .await
+        let values = self.values(project, filters);
+        let (tickets, unread) = c.one(self.statements[0], &values).await?;
+        Ok(TicketCount { tickets, unread })
     }
 }
 
@@ -447,6 +484,12 @@ fn driver(engine: Engine, filters: &Filters, assignees: &[String]) -> (Driver, O
     if !filters.distinct_ids.is_empty() || !filters.emails.is_empty() {
         return (Driver::Customers, None);
     }
+    if filters.is_snoozed == Some(true) {
+        return (Driver::Snoozed, None);
+    }
+    if filters.due_from.is_some() || filters.due_to.is_some() {
+        return (Driver::Due, None);
+    }
     if let [only] = assignees {
         return (Driver::Assignee, Some(only.clone()));
     }
@@ -460,7 +503,7 @@ fn driver(engine: Engine, filters: &Filters, assignees: &[String]) -> (Driver, O
 }
 
 /// The text without a meaning for `LIKE`.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if matches!(character, '%' | '_' | '\\') {
@@ -471,7 +514,8 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-fn assignee_word(assignee: &Option<Assignee>) -> String {
+/// As the column `assignee` has it.
+pub(super) fn assignee_word(assignee: &Option<Assignee>) -> String {
     assignee.map(|it| it.to_string()).unwrap_or_default()
 }
 

@@ -221,6 +221,21 @@ impl<'a> Log<'a> {
         }
     }
 
+    /// A tag has another name everywhere, or is gone: one event, however many tickets had it.
+    pub(super) fn tag_replaced(&mut self, tag: &str, by: Option<&str>) {
+        let actor = &self.scene.actor;
+        let distinct_id = match &actor.user {
+            Some((_, _, distinct_id)) => distinct_id.clone(),
+            None => "unknown".to_owned(),
+        };
+        self.events.push(NewEvent {
+            kind: "tag_changed",
+            distinct_id,
+            properties: json!({"tag": tag, "replaced_by": by, "actor_type": actor.kind.as_str()}),
+            is_hidden: true,
+        });
+    }
+
     /// An event without a published name: for the live inbox.
     pub(super) fn hidden(&mut self, change: &str, ticket: &Ticket) {
         let mut properties = ticket.event_properties();

@@ -237,10 +237,6 @@ pub async fn find_for_update(
     }
 }
 
-fn assignee_word(ticket: &Ticket) -> String {
-    ticket.assignee.map(|it| it.to_string()).unwrap_or_default()
-}
-
 fn tags_json(ticket: &Ticket) -> String {
     Json::from(ticket.tags.clone()).to_string()
 }
@@ -257,7 +253,11 @@ fn triage_result(ticket: &Ticket) -> Option<String> {
 /// Adds a ticket with its tags and its search text.
 pub(super) async fn insert(c: &Conn, ticket: &Ticket) -> Result<()> {
     let it = ticket;
-    let (assignee, tags, triage) = (assignee_word(it), tags_json(it), triage_result(it));
+    let (assignee, tags, triage) = (
+        super::list::assignee_word(&it.assignee),
+        tags_json(it),
+        triage_result(it),
+    );
     let values = params![
         it.project_id,
         it.id,
@@ -315,7 +315,11 @@ pub(super) async fn insert(c: &Conn, ticket: &Ticket) -> Result<()> {
 /// Writes back what may change of a ticket that was locked.
 pub(super) async fn save(c: &Conn, ticket: &Ticket) -> Result<()> {
     let it = ticket;
-    let (assignee, tags, triage) = (assignee_word(it), tags_json(it), triage_result(it));
+    let (assignee, tags, triage) = (
+        super::list::assignee_word(&it.assignee),
+        tags_json(it),
+        triage_result(it),
+    );
     let values = params![
         it.project_id,
         it.id,

@@ -7,13 +7,14 @@ use crate::testing::TestStore;
 use crate::{Store, projects};
 use model::pagination::Page;
 use model::settings::ProjectSettings;
-use model::tickets::{Filters, NewMessage, Order, Status};
+use model::tickets::{Filters, NewMessage, Order, Priority, Status};
 use model::{MessageId, TicketId, UserId};
 use serde_json::json;
 
 crate::on_both_engines! {
     numbers_are_dense_in_a_project,
     counters_follow_every_change,
+    counters_and_indexes_count_the_same,
     a_search_finds_parts_of_texts,
     every_order_and_every_driver_gives_the_same_tickets,
     messages_move_the_ticket,
@@ -232,6 +233,64 @@ async fn every_order_and_every_driver_gives_the_same_tickets(store: TestStore) {
         numbers(&store, project, both, "ticket_number").await.0,
         [1, 3]
     );
+}
+
+async fn counters_and_indexes_count_the_same(store: TestStore) {
+    let project = project(&store).await;
+    let past = Some(Some(Timestamp::from_micros(1_700_000_000_000_000)));
+    let far = Some(Some(Timestamp::from_micros(4_000_000_000_000_000)));
+    for (status, priority, sla_due_at, snoozed_until) in [
+        (Status::New, None, None, None),
+        (Status::Open, Some(Priority::High), past, None),
+        (Status::Open, Some(Priority::Blank), far, far),
+        (Status::OnHold, Some(Priority::Low), past, far),
+        (Status::Resolved, Some(Priority::High), past, past),
+    ] {
+        let fields = TicketChange {
+            status: Some(status),
+            priority: priority.map(Some),
+            sla_due_at,
+            snoozed_until,
+            ..TicketChange::default()
+        };
+        let ticket = add(&store, project, fields).await;
+        say(&store, &ticket, "hello").await;
+        say(&store, &ticket, "hello?").await;
+    }
+    let now = Env::system().now();
+    let mut known = 0;
+    for query in [
+        "",
+        "status=open,new",
+        "priority=high",
+        "priority=high&status=open",
+        "assignee=unassigned",
+        "assignee=me",
+        "channel_source=widget",
+        "channel_source=email",
+        "sla=breached",
+        "sla=on-track",
+        "sla=breached&status=open,on_hold",
+        "snoozed=true",
+        "snoozed=true&status=resolved",
+        "snoozed=false",
+    ] {
+        // A condition that holds for all keeps the second from the counters.
+        let both = [query.to_owned(), format!("{query}&date_from=2000-01-01")];
+        let filters = both.map(|query| Filters::read(&query, now, "UTC", UserId(1)));
+        known += usize::from(filters[0].is_by_tally());
+        assert!(!filters[1].is_by_tally());
+        let counts = store
+            .read(move |c| Box::pin(async move { count_many(c, project, &filters).await }))
+            .await
+            .unwrap();
+        assert_eq!(counts[0], counts[1], "{query}");
+        assert_eq!(counts[0].unread, 2 * counts[0].tickets, "{query}");
+        let listed = numbers(&store, project, query, "").await;
+        let length = i64::try_from(listed.0.len()).unwrap();
+        assert_eq!((length, listed.1), (counts[0].tickets, counts[0].tickets));
+    }
+    assert_eq!(known, 8);
 }
 
 async fn messages_move_the_ticket(store: TestStore) {
