@@ -25,6 +25,7 @@ mod prompts;
 mod queue;
 mod queue_drain;
 mod queue_race;
+mod replicas;
 mod retrieval;
 mod routes;
 mod sessions;

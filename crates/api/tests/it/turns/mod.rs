@@ -13,7 +13,7 @@ mod reconnect;
 mod repeats;
 mod research;
 mod restarts;
-mod scene;
+pub(crate) mod scene;
 mod snapshots;
 mod streams;
 mod titles;

@@ -10,13 +10,13 @@ use testkit::{Chat, Event, EventStream, Gate, Reply, Script, Setup, StubModel, T
 use tokio::runtime::Runtime;
 
 /// Looks at leases, at turns of other servers and at old frames so often that no test waits for it.
-pub(super) fn brisk(mut setup: Setup) -> Setup {
+pub(crate) fn brisk(mut setup: Setup) -> Setup {
     setup.assistant.look_every = Duration::from_millis(20);
     setup
 }
 
 /// Answers with a model whose client is set up with the test's own limits.
-pub(super) fn answered_with(
+pub(crate) fn answered_with(
     mut setup: Setup,
     model: &StubModel,
     kind: ProviderKind,
@@ -34,7 +34,7 @@ pub(super) fn answered_with(
 }
 
 /// Begins a turn in which the model waits at the gate before every piece.
-pub(super) async fn hold(stage: &Stage, chat: &Chat, pieces: &[&str]) -> (EventStream, Gate) {
+pub(crate) async fn hold(stage: &Stage, chat: &Chat, pieces: &[&str]) -> (EventStream, Gate) {
     let gate = Gate::new();
     let pieces = pieces.iter().copied();
     stage.model.script([Script::text(pieces).gated(&gate)]);
@@ -42,7 +42,7 @@ pub(super) async fn hold(stage: &Stage, chat: &Chat, pieces: &[&str]) -> (EventS
 }
 
 /// An answer that waits at the gate before every piece and before its end, so that every piece is a frame of its own.
-pub(super) fn stepwise(gate: &Gate, pieces: &[&str]) -> Script {
+pub(crate) fn stepwise(gate: &Gate, pieces: &[&str]) -> Script {
     let nothing = Script::text([""; 0]);
     let steps = pieces.iter().fold(nothing, |script, piece| {
         script.and_wait(gate).and_text([*piece])
@@ -51,19 +51,19 @@ pub(super) fn stepwise(gate: &Gate, pieces: &[&str]) -> Script {
 }
 
 /// A body with a member set, or replaced.
-pub(super) fn with(mut body: Value, name: &str, value: Value) -> Value {
+pub(crate) fn with(mut body: Value, name: &str, value: Value) -> Value {
     body[name] = value;
     body
 }
 
 /// A body without a member.
-pub(super) fn without(mut body: Value, name: &str) -> Value {
+pub(crate) fn without(mut body: Value, name: &str) -> Value {
     body.as_object_mut().unwrap().remove(name);
     body
 }
 
 /// An attaching POST whose answer is read to its end.
-pub(super) async fn attach_reply(chat: &Chat, query: &str, headers: &[(&str, &str)]) -> Reply {
+pub(crate) async fn attach_reply(chat: &Chat, query: &str, headers: &[(&str, &str)]) -> Reply {
     let mut request = chat
         .api
         .request(Method::POST, &format!("{}{query}", chat.root()));
@@ -74,7 +74,7 @@ pub(super) async fn attach_reply(chat: &Chat, query: &str, headers: &[(&str, &st
 }
 
 /// POSTs a body with an `Accept` header and reads the answer to its end.
-pub(super) async fn post_accepting(chat: &Chat, accept: &str, body: &Value) -> Reply {
+pub(crate) async fn post_accepting(chat: &Chat, accept: &str, body: &Value) -> Reply {
     let request = chat.api.request(Method::POST, &chat.root());
     chat.api
         .send(request.header("accept", accept).json(body))
@@ -82,17 +82,17 @@ pub(super) async fn post_accepting(chat: &Chat, accept: &str, body: &Value) -> R
 }
 
 /// The events as the bytes they came in.
-pub(super) fn raw(events: &[Event]) -> String {
+pub(crate) fn raw(events: &[Event]) -> String {
     events.iter().map(|event| event.raw.as_str()).collect()
 }
 
 /// The sequence number in an event's id.
-pub(super) fn seq(event: &Event) -> i64 {
+pub(crate) fn seq(event: &Event) -> i64 {
     event.id.split_once(':').unwrap().1.parse().unwrap()
 }
 
 /// A conversation's final messages as the detail form has them, but without their ids.
-pub(super) async fn messages_without_ids(chat: &Chat) -> Vec<Value> {
+pub(crate) async fn messages_without_ids(chat: &Chat) -> Vec<Value> {
     let detail = chat.detail().await;
     let messages = detail["messages"].as_array().unwrap().clone();
     let bare = |message: Value| without(message, "id");
@@ -100,13 +100,13 @@ pub(super) async fn messages_without_ids(chat: &Chat) -> Vec<Value> {
 }
 
 /// The caller's conversations, as the list counts them.
-pub(super) async fn count(chat: &Chat) -> i64 {
+pub(crate) async fn count(chat: &Chat) -> i64 {
     let list = chat.api.get(&chat.root()).await.expect(200);
     list.json["count"].as_i64().unwrap()
 }
 
 /// A turn as it is stored, for what no client can see.
-pub(super) async fn stored_turn(app: &TestApp, chat: &Chat, number: i64) -> Turn {
+pub(crate) async fn stored_turn(app: &TestApp, chat: &Chat, number: i64) -> Turn {
     let key = TurnKey {
         project_id: chat.project,
         conversation_id: model::ConversationId(chat.id),
@@ -120,21 +120,21 @@ pub(super) async fn stored_turn(app: &TestApp, chat: &Chat, number: i64) -> Turn
 }
 
 /// `contextual_tools` with one tool of this name.
-pub(super) fn tool(name: &str, rules: Value) -> Value {
+pub(crate) fn tool(name: &str, rules: Value) -> Value {
     json!({ name: rules })
 }
 
 /// A server that can be stopped dead, as by `kill -9`: it has a runtime of its own, and when that is shut down no task
 /// of the server runs on, and nothing is said to anybody.
-pub(super) struct Mortal {
-    pub(super) app: TestApp,
+pub(crate) struct Mortal {
+    pub(crate) app: TestApp,
     /// Taken when it dies.
     runtime: Option<Runtime>,
     heir: Setup,
 }
 
 impl Mortal {
-    pub(super) async fn start(setup: Setup) -> Self {
+    pub(crate) async fn start(setup: Setup) -> Self {
         let heir = setup.twin();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -150,12 +150,12 @@ impl Mortal {
     }
 
     /// Stops it dead. Gives the setup for a server on what it leaves behind.
-    pub(super) fn kill(self) -> Setup {
+    pub(crate) fn kill(self) -> Setup {
         self.heir.twin()
     }
 
     /// As [`Self::kill`], and lets so much time go by that nobody believes it alive.
-    pub(super) fn kill_and_wait(self) -> Setup {
+    pub(crate) fn kill_and_wait(self) -> Setup {
         let lease = self.heir.assistant.lease;
         let heir = self.kill();
         heir.clock.advance(lease + Duration::from_secs(1));
