@@ -3,7 +3,11 @@
 use crate::redis::{self, Link, RedisUrl};
 use crate::{Hub, Pokes};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinHandle;
+
+/// How long a request waits for Redis before it goes on without (tickets.md 10.9).
+pub const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Connects the parts of this process, and with Redis all processes that use the same one. Cheap to clone.
 #[derive(Clone, Default)]
@@ -30,12 +34,16 @@ impl Bus {
     }
 
     /// A bus to all processes on the same Redis. Returns also when Redis does not answer: it is tried again and
-    /// again, and until then this is a bus that ends at the border of the process.
+    /// again, and until then this is a bus that ends at the border of the process. A request waits for Redis as long
+    /// as `patience` says: [`PATIENCE`], if there is no reason for another.
     ///
     /// # Errors
     /// The URL cannot be used.
-    pub async fn connect(url: &RedisUrl) -> Result<Self, redis::InvalidRedisUrl> {
-        let (link, outbox) = Link::open(url).await?;
+    pub async fn connect(
+        url: &RedisUrl,
+        patience: Duration,
+    ) -> Result<Self, redis::InvalidRedisUrl> {
+        let (link, outbox) = Link::open(url, patience).await?;
         let hub = Hub::linked(Arc::clone(&link));
         let pokes = Pokes::linked(Arc::clone(&link));
         let tasks = vec![

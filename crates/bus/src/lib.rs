@@ -13,7 +13,7 @@ mod pokes;
 mod presence;
 mod redis;
 
-pub use bus::Bus;
+pub use bus::{Bus, PATIENCE};
 pub use cache::{Cache, CacheKey, Generation};
 pub use limits::Limits;
 pub use live::{Batch, End, Feed, Hub};

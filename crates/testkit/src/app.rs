@@ -38,6 +38,8 @@ pub struct Setup {
     pub clock: Arc<ShiftedClock>,
     /// Where its Redis is. By default it has none.
     pub redis: Option<RedisUrl>,
+    /// How long its requests wait for Redis. By default long: what is tested must not depend on how busy the machine is.
+    pub redis_patience: Duration,
 }
 
 impl Setup {
@@ -59,6 +61,7 @@ impl Setup {
             serve: ServeConfig::default(),
             clock: Arc::default(),
             redis: None,
+            redis_patience: crate::PATIENCE,
         })
     }
 
@@ -73,6 +76,7 @@ impl Setup {
             serve: self.serve,
             clock: self.clock.clone(),
             redis: self.redis.clone(),
+            redis_patience: self.redis_patience,
         }
     }
 
@@ -92,7 +96,7 @@ impl Setup {
         let store = Store::open(&self.place.config()).await.unwrap();
         let secret_key = SecretKey::from_text("a secret key for tests only").unwrap();
         let bus = match &self.redis {
-            Some(url) => Bus::connect(url).await.unwrap(),
+            Some(url) => Bus::connect(url, self.redis_patience).await.unwrap(),
             None => Bus::in_process(),
         };
         let assistant =

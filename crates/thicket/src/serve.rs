@@ -62,7 +62,7 @@ impl Server {
         let store = Store::open(&store_config).await?;
         let secret_key = data::secret_key(config, env)?;
         let bus = match &config.redis_url {
-            Some(url) => Bus::connect(url).await?,
+            Some(url) => Bus::connect(url, bus::PATIENCE).await?,
             None => Bus::in_process(),
         };
         let signals = Signals::install().context("signals cannot be handled")?;

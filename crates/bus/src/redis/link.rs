@@ -14,8 +14,6 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-/// How long a request waits for Redis before it goes on without (tickets.md 10.9).
-const PATIENCE: Duration = Duration::from_millis(100);
 /// How long Redis may take to say that it is there, before it counts as away.
 const PING_PATIENCE: Duration = Duration::from_secs(1);
 /// Between two looks whether Redis is there.
@@ -27,6 +25,7 @@ const LOG_EVERY: Duration = Duration::from_secs(30);
 pub(crate) struct Link {
     pub(super) url: RedisUrl,
     pub(super) database: i64,
+    patience: Duration,
     commands: Commands,
     /// Whether Redis answered when it was last asked.
     is_there: AtomicBool,
@@ -43,6 +42,7 @@ impl Link {
     /// Prepares the link and asks Redis whether it is there, for a second at most.
     pub(crate) async fn open(
         url: &RedisUrl,
+        patience: Duration,
     ) -> Result<(Arc<Self>, mpsc::Receiver<Saying>), InvalidRedisUrl> {
         let commands = Commands::open(url).await.map_err(|error| {
             tracing::error!(%error, "the address of Redis cannot be used");
@@ -52,6 +52,7 @@ impl Link {
         let link = Arc::new(Self {
             url: url.clone(),
             database: url.database(),
+            patience,
             commands,
             is_there: AtomicBool::new(false),
             outbox,
@@ -67,7 +68,7 @@ impl Link {
         Ok((link, sayings))
     }
 
-    /// Asks Redis something. `None`: it is away, did not answer in 0.1 s, or refused; that has been logged.
+    /// Asks Redis something. `None`: it is away, did not answer in time, or refused; that has been logged.
     pub(crate) async fn ask<T: FromRedisValue>(
         &self,
         what: &'static str,
@@ -77,7 +78,7 @@ impl Link {
             return None;
         }
         let mut commands = self.commands.clone();
-        match tokio::time::timeout(PATIENCE, question(&mut commands)).await {
+        match tokio::time::timeout(self.patience, question(&mut commands)).await {
             Ok(Ok(answer)) => Some(answer),
             Ok(Err(error)) => {
                 if is_away(&error) {

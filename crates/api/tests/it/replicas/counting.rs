@@ -43,7 +43,9 @@ async fn the_count_in_redis_is_that_of_one_process(setup: Setup) {
         1_700_000_000_123_457,
     )));
     let env = Env::new(clock.clone(), Arc::new(SystemRng));
-    let bus = Bus::connect(&setup.redis.unwrap()).await.unwrap();
+    let bus = Bus::connect(&setup.redis.unwrap(), testkit::PATIENCE)
+        .await
+        .unwrap();
     let shared = Limits::new(&bus, env.clone());
     let alone = Limits::new(&Bus::in_process(), env);
     let mut refused = 0;

@@ -65,6 +65,7 @@ async fn redis_may_die_and_come_back_in_mid_stream(setup: Setup, mut redis: Redi
 }
 
 async fn a_redis_that_hangs_holds_nobody_up(mut setup: Setup, redis: RedisServer) {
+    setup.redis_patience = bus::PATIENCE;
     setup.api.rate_limits = true;
     let desk = Desk::new(setup).await;
     let ticket = desk.add(json!({})).await;
