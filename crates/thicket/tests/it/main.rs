@@ -14,6 +14,7 @@ mod demo;
 mod harness;
 #[cfg(test)]
 mod postgres;
+#[cfg(test)]
 mod replicas;
 #[cfg(test)]
 mod serve;

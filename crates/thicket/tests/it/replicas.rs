@@ -61,7 +61,7 @@ impl Pair {
             model,
             here,
             there,
-            places: places,
+            places,
             _schema: schema,
         })
     }
