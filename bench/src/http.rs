@@ -1,6 +1,7 @@
 //! The load: a plain HTTP/1.1 client that keeps its connection and does nothing it is not asked for.
 
 use crate::child::Server;
+use crate::report::percentile;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -110,40 +111,53 @@ pub(crate) struct Load {
     pub(crate) rate: f64,
     /// The server's processor time for one, in microseconds.
     pub(crate) cpu: f64,
+    /// The time that 99 of 100 answers were there in, in milliseconds.
+    pub(crate) p99: f64,
 }
 
-/// Loads a server with as many connections as there are requests, each sending its own again as soon as it has been
-/// answered.
+/// Loads a server with so many connections, each sending one request after another as soon as it has been answered.
+/// Connection `n` sends the requests `n`, `n + clients`, and so on, and begins anew when there are no more.
 pub(crate) async fn load(
     server: &Server,
+    clients: usize,
     requests: &[Prepared],
     time: Duration,
 ) -> anyhow::Result<Load> {
     let mut connections = Vec::new();
-    for request in requests {
+    for client in 0..clients.min(requests.len()) {
+        let own = requests.iter().skip(client).step_by(clients);
+        let own: Vec<Prepared> = own.cloned().collect();
         let mut connection = Connection::open(server.address).await?;
-        connection.drain(request).await?;
-        connections.push((connection, request.clone()));
+        for request in &own {
+            connection.drain(request).await?;
+        }
+        connections.push((connection, own));
     }
     let (began, cpu) = (Instant::now(), server.cpu()?);
     let mut clients = JoinSet::new();
-    for (mut connection, request) in connections {
+    for (mut connection, own) in connections {
         clients.spawn(async move {
-            let mut answered = 0_u32;
-            while began.elapsed() < time {
-                connection.drain(&request).await?;
-                answered += 1;
+            let mut times = Vec::new();
+            for request in own.iter().cycle() {
+                if began.elapsed() >= time {
+                    break;
+                }
+                let sent = Instant::now();
+                connection.drain(request).await?;
+                times.push(sent.elapsed().as_secs_f64() * 1000.0);
             }
-            anyhow::Ok(answered)
+            anyhow::Ok(times)
         });
     }
-    let mut answered = 0;
+    let mut times = Vec::new();
     while let Some(client) = clients.join_next().await {
-        answered += client??;
+        times.extend(client??);
     }
+    let answered = times.len() as f64;
     let cpu = server.cpu()? - cpu;
     Ok(Load {
-        rate: f64::from(answered) / began.elapsed().as_secs_f64(),
-        cpu: cpu.as_secs_f64() * 1e6 / f64::from(answered.max(1)),
+        rate: answered / began.elapsed().as_secs_f64(),
+        cpu: cpu.as_secs_f64() * 1e6 / answered.max(1.0),
+        p99: percentile(&times, 0.99),
     })
 }

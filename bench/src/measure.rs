@@ -7,6 +7,7 @@ mod idle;
 mod long_answer;
 mod process;
 mod reads;
+mod tickets;
 
 use crate::child::Server;
 use crate::http::{self, Prepared};
@@ -14,13 +15,14 @@ use crate::report::{Report, Unit};
 use std::time::Duration;
 
 /// The names of the benchmarks, in their order.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 8] = [
     "first-event",
     "frames",
     "long-answer",
     "idle",
     "reads",
     "append",
+    "tickets",
     "process",
 ];
 
@@ -45,6 +47,7 @@ pub(crate) async fn run(only: Option<&str>, report: &mut Report) -> anyhow::Resu
             "idle" => idle::run(report).await?,
             "reads" => reads::run(report).await?,
             "append" => append::run(report).await?,
+            "tickets" => tickets::run(report).await?,
             _ => process::run(report).await?,
         }
     }
@@ -63,10 +66,10 @@ async fn compare(
     let (mut ours, mut theirs) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     for round in 1..=ROUNDS {
         say(&format!("  {name}, round {round} of {ROUNDS}"));
-        let load = http::load(server, requests, ROUND).await?;
+        let load = http::load(server, CLIENTS, requests, ROUND).await?;
         ours.0.push(load.rate);
         ours.1.push(load.cpu);
-        let load = http::load(bare, bare_requests, ROUND).await?;
+        let load = http::load(bare, CLIENTS, bare_requests, ROUND).await?;
         theirs.0.push(load.rate);
         theirs.1.push(load.cpu);
     }

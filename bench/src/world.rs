@@ -56,7 +56,7 @@ impl World {
         ];
         let user = world.facts(&user)?;
         world.user = UserId(user["id"].as_i64().context("the user's id")?);
-        let scopes = "conversation:read,conversation:write";
+        let scopes = "conversation:write,ticket:write";
         let key = [
             "key",
             "create",
@@ -101,8 +101,7 @@ impl World {
     /// Adds users with a thousand conversations of twenty messages each, the key's own user the first of them. Gives the ids of
     /// the first user's conversations.
     pub(crate) async fn fill(&self, users: usize) -> anyhow::Result<Vec<ConversationId>> {
-        let path = self.path("data").join(DATABASE_FILE);
-        let store = Store::open(&StoreConfig::new(Target::Sqlite { path })).await?;
+        let store = self.store().await?;
         let mut first = Vec::new();
         for number in 0..users {
             let (env, project, own) = (self.env.clone(), self.project, self.user);
@@ -123,6 +122,22 @@ impl World {
         }
         store.close().await;
         Ok(first)
+    }
+
+    /// Opens the database, to fill it. Close it before a server is started.
+    pub(crate) async fn store(&self) -> anyhow::Result<Store> {
+        let path = self.path("data").join(DATABASE_FILE);
+        Ok(Store::open(&StoreConfig::new(Target::Sqlite { path })).await?)
+    }
+
+    /// The project.
+    pub(crate) fn project(&self) -> ProjectId {
+        self.project
+    }
+
+    /// Time and randomness.
+    pub(crate) fn env(&self) -> &Env {
+        &self.env
     }
 
     /// Starts the server, with this model if there is one.
@@ -174,6 +189,13 @@ impl World {
             Some(&self.key),
             Some(body.to_string()),
         )
+    }
+
+    /// A PATCH below the conversations.
+    pub(crate) fn patch(&self, rest: &str, body: &Value) -> anyhow::Result<Prepared> {
+        let mut request = self.post(rest, body)?;
+        *request.method_mut() = hyper::Method::PATCH;
+        Ok(request)
     }
 
     /// A POST that asks the model in a conversation; `query` chooses the dialect.

@@ -1,6 +1,6 @@
 //! The process itself: how soon it is ready, how big it is.
 
-use super::{ROUNDS, say};
+use super::{CLIENTS, ROUNDS, say};
 use crate::http::{self, Connection};
 use crate::limit;
 use crate::report::{Report, Unit};
@@ -44,11 +44,14 @@ pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
     );
 
     let server = world.serve(None)?;
-    let list = vec![world.get("?limit=50")?; 64];
-    http::load(&server, &list, REST).await?;
-    let details = ids.iter().take(64).map(|id| world.get(&format!("{id}/")));
+    let list = vec![world.get("?limit=50")?; CLIENTS];
+    http::load(&server, CLIENTS, &list, REST).await?;
+    let details = ids
+        .iter()
+        .take(CLIENTS)
+        .map(|id| world.get(&format!("{id}/")));
     let details = details.collect::<Result<Vec<_>, _>>()?;
-    http::load(&server, &details, REST).await?;
+    http::load(&server, CLIENTS, &details, REST).await?;
     let resident = server.resident_kib()? / 1024.0;
     report.told(
         "memory after 4 s of lists and details",

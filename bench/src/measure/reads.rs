@@ -59,7 +59,10 @@ async fn shape(server: &Server, list: &Prepared, detail: &Prepared) -> anyhow::R
 }
 
 /// What stands before and after the array of this name, and its elements.
-fn take_apart(body: &[u8], name: &str) -> anyhow::Result<((String, String), Vec<String>)> {
+pub(super) fn take_apart(
+    body: &[u8],
+    name: &str,
+) -> anyhow::Result<((String, String), Vec<String>)> {
     let text = std::str::from_utf8(body)?;
     let rows: Vec<Box<serde_json::value::RawValue>> = {
         let value: std::collections::BTreeMap<String, Box<serde_json::value::RawValue>> =

@@ -88,11 +88,12 @@ impl Engine {
                         let stopped = stop_running_turn(c, &writer, &mut conversation).await?;
                         clear_queue(c, &mut conversation).await?;
                         conversation.updated_at = now;
-                        conversation.deleted_at = delete.then_some(now);
-                        conversations::save(c, &conversation).await?;
-                        let detail = match delete {
-                            true => None,
-                            false => Some(detail(c, &conversation).await?),
+                        let detail = if delete {
+                            conversations::delete(c, &mut conversation, now).await?;
+                            None
+                        } else {
+                            conversations::save(c, &conversation).await?;
+                            Some(detail(c, &conversation).await?)
                         };
                         Ok::<_, Error>(Some(Left { stopped, detail }))
                     })

@@ -4,13 +4,12 @@ use crate::Error;
 use crate::commit::approval_view;
 use crate::engine::Engine;
 use model::conversations::{
-    Conversation, ConversationType, ConversationView, UserView, shown_agent_mode,
+    Conversation, ConversationView, UserView, WrittenUser, shown_agent_mode,
 };
 use model::messages::MessageDetail;
 use model::{ConversationId, ProjectId, UserId};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use store::{Conn, approvals, conversations, messages};
 
 /// A conversation with everything a client shows of it.
@@ -45,17 +44,19 @@ impl Engine {
         user: UserView,
         limit: i64,
         offset: i64,
-    ) -> Result<(Vec<ConversationView>, i64), Error> {
+    ) -> Result<(Vec<ConversationView<WrittenUser>>, i64), Error> {
+        let id = user.id;
+        let user =
+            WrittenUser::new(&user).map_err(|error| store::Error::Internal(error.to_string()))?;
         self.0
             .store
             .read(move |c| {
                 Box::pin(async move {
-                    let page = conversations::list(c, project, user.id, limit, offset).await?;
-                    let count = conversations::count(c, project, user.id).await?;
-                    let user = Arc::new(user);
+                    let page = conversations::list(c, project, id, limit, offset).await?;
+                    let count = conversations::count(c, project, id).await?;
                     let views = page
                         .iter()
-                        .map(|conversation| ConversationView::new(conversation, Arc::clone(&user)));
+                        .map(|conversation| ConversationView::new(conversation, user.clone()));
                     Ok((views.collect(), count))
                 })
             })
@@ -78,12 +79,7 @@ impl Engine {
             .read(move |c| {
                 Box::pin(async move {
                     let found = conversations::find(c, project, id).await?;
-                    let shown = found.filter(|it| {
-                        it.deleted_at.is_none()
-                            && !it.is_internal
-                            && it.kind != ConversationType::ToolCall
-                    });
-                    match shown {
+                    match found.filter(Conversation::is_listed) {
                         Some(conversation) => detail(c, &conversation).await.map(Some),
                         None => Ok(None),
                     }

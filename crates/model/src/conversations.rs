@@ -2,6 +2,7 @@
 
 use crate::{ConversationId, ProjectId, Timestamp, UserId};
 use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -116,6 +117,13 @@ pub struct Conversation {
     pub deleted_at: Option<Timestamp>,
 }
 
+impl Conversation {
+    /// Whether its owner finds it in the list, and others by its id (ai-conversations.md 1.4).
+    pub fn is_listed(&self) -> bool {
+        self.deleted_at.is_none() && !self.is_internal && self.kind != ConversationType::ToolCall
+    }
+}
+
 /// A user as other endpoints show them (ai-conversations.md 2).
 #[derive(Clone, Debug, Serialize)]
 pub struct UserView {
@@ -141,7 +149,7 @@ pub struct UserView {
 
 /// The minimal form: one entry of the list, and the data of `conversation` events (ai-conversations.md 2).
 #[derive(Clone, Debug, Serialize)]
-pub struct ConversationView {
+pub struct ConversationView<U = UserView> {
     /// The id.
     pub id: ConversationId,
     /// `idle` or `in_progress`.
@@ -150,9 +158,8 @@ pub struct ConversationView {
     pub title: String,
     /// What it is about, if known.
     pub topic: Option<String>,
-    /// The owner, shared by all entries of a list.
-    #[serde(serialize_with = "serialize_user")]
-    pub user: Arc<UserView>,
+    /// The owner.
+    pub user: U,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -170,15 +177,15 @@ pub struct ConversationView {
     pub task: Option<serde_json::Value>,
 }
 
-impl ConversationView {
+impl<U> ConversationView<U> {
     /// The view of a conversation and its owner.
-    pub fn new(conversation: &Conversation, user: impl Into<Arc<UserView>>) -> Self {
+    pub fn new(conversation: &Conversation, user: U) -> Self {
         Self {
             id: conversation.id,
             status: conversation.status,
             title: conversation.title.clone(),
             topic: conversation.topic.clone(),
-            user: user.into(),
+            user,
             created_at: conversation.created_at,
             updated_at: conversation.updated_at,
             kind: conversation.kind,
@@ -190,8 +197,24 @@ impl ConversationView {
     }
 }
 
-fn serialize_user<S: Serializer>(user: &Arc<UserView>, serializer: S) -> Result<S::Ok, S::Error> {
-    user.as_ref().serialize(serializer)
+/// A user as JSON. All entries of a list have the same owner, who is written out once for all of them.
+#[derive(Clone, Debug)]
+pub struct WrittenUser(Arc<RawValue>);
+
+impl WrittenUser {
+    /// Writes a user out.
+    ///
+    /// # Errors
+    /// None in practice: a struct of plain values always becomes JSON.
+    pub fn new(user: &UserView) -> serde_json::Result<Self> {
+        Ok(Self(Arc::from(to_raw_value(user)?)))
+    }
+}
+
+impl Serialize for WrittenUser {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
 }
 
 /// The modes a client may ask for: the union over the original's versions (ai-conversations.md 4.1).

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
@@ -54,11 +55,10 @@ impl Timestamp {
     fn written(self, zone: &str) -> Written {
         let seconds = self.0.div_euclid(1_000_000);
         let micros = self.0.rem_euclid(1_000_000);
-        // Not jiff::Timestamp, whose last moments of the year 9999 are missing.
-        let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
-        let moment = epoch
-            .checked_add(SignedDuration::from_secs(seconds))
-            .unwrap_or(epoch);
+        let moment = match jiff::Timestamp::from_second(seconds) {
+            Ok(moment) => Offset::UTC.to_datetime(moment),
+            Err(_) => slow_datetime(seconds),
+        };
         let mut written = Written::default();
         written.number(moment.year().into(), 4);
         for (mark, number) in [
@@ -78,6 +78,14 @@ impl Timestamp {
         written.text(zone);
         written
     }
+}
+
+/// What [`jiff::Timestamp`] cannot hold: the last day of the year 9999.
+fn slow_datetime(seconds: i64) -> DateTime {
+    let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+    epoch
+        .checked_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(epoch)
 }
 
 /// A moment as text, without an allocation.
@@ -148,6 +156,10 @@ mod tests {
         assert_eq!(
             Timestamp::from_micros(-1).to_string(),
             "1969-12-31T23:59:59.999999Z"
+        );
+        assert_eq!(
+            Timestamp::from_micros(253_402_300_799_000_000).to_string(),
+            "9999-12-31T23:59:59Z"
         );
     }
 }

@@ -36,6 +36,16 @@ CREATE TABLE conversation (
 CREATE INDEX conversation_list ON conversation (project_id, user_id, updated_at DESC, id DESC)
   WHERE deleted_at IS NULL AND type <> 'tool_call' AND NOT is_internal;
 
+-- How many conversations a user's list has, without counting.
+CREATE TABLE conversation_total (
+  project_id BIGINT NOT NULL REFERENCES project (id),
+  user_id BIGINT NOT NULL REFERENCES users (id),
+  conversations BIGINT NOT NULL,
+  PRIMARY KEY (project_id, user_id)
+)
+WITHOUT ROWID -- sqlite
+;
+
 CREATE TABLE message (
   project_id BIGINT NOT NULL,
   conversation_id UUID NOT NULL,

@@ -23,6 +23,15 @@ mod invariants {
             WHERE c.deleted_at IS NULL AND c.last_position <> \
               (SELECT count(*) FROM message m WHERE m.project_id = c.project_id AND m.conversation_id = c.id) \
             LIMIT 100";
+        USER_MISCOUNTS_CONVERSATIONS = "SELECT c.project_id, c.id FROM conversation c \
+            JOIN (SELECT o.project_id, o.user_id, count(*) AS conversations FROM conversation o \
+                  WHERE o.deleted_at IS NULL AND o.type <> 'tool_call' AND NOT o.is_internal \
+                  GROUP BY o.project_id, o.user_id) g \
+              ON g.project_id = c.project_id AND g.user_id = c.user_id \
+            WHERE NOT EXISTS \
+              (SELECT 1 FROM conversation_total t WHERE t.project_id = g.project_id AND t.user_id = g.user_id \
+                 AND t.conversations = g.conversations) \
+            LIMIT 100";
         CONVERSATION_HAS_TWO_RUNNING_TURNS = "SELECT t.project_id, t.conversation_id FROM turn t \
             WHERE t.status = 'running' GROUP BY t.project_id, t.conversation_id HAVING count(*) > 1 LIMIT 100";
         TICKET_MISCOUNTS_ITS_MESSAGES = "SELECT t.project_id, t.id FROM ticket t \

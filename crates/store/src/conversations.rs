@@ -28,8 +28,10 @@ statements! {
          WHERE project_id = ?1 AND user_id = ?2 AND deleted_at IS NULL AND type <> 'tool_call' AND NOT is_internal \
          ORDER BY updated_at DESC, id DESC LIMIT ?3 OFFSET ?4"
     );
-    COUNT = "SELECT count(*) FROM conversation \
-             WHERE project_id = ?1 AND user_id = ?2 AND deleted_at IS NULL AND type <> 'tool_call' AND NOT is_internal";
+    COUNT = "SELECT conversations FROM conversation_total WHERE project_id = ?1 AND user_id = ?2";
+    MOVE_COUNT = "INSERT INTO conversation_total (project_id, user_id, conversations) VALUES (?1, ?2, ?3) \
+                  ON CONFLICT (project_id, user_id) DO UPDATE \
+                    SET conversations = conversation_total.conversations + excluded.conversations";
     SAVE = "UPDATE conversation SET title = ?3, titled_by_model = ?4, status = ?5, type = ?6, agent_mode = ?7, \
             last_turn = ?8, last_position = ?9, cleared_queue = ?10, updated_at = ?11, deleted_at = ?12 \
             WHERE project_id = ?1 AND id = ?2";
@@ -122,7 +124,18 @@ pub async fn create(c: &Conn, conversation: &Conversation) -> Result<bool> {
         ],
     )
     .await?;
+    move_count(c, new, 1).await?;
     Ok(true)
+}
+
+/// Counts a conversation that enters its owner's list, or leaves it. What is not listed is not counted; whether it is
+/// does not change while it exists.
+async fn move_count(c: &Conn, conversation: &Conversation, by: i64) -> Result<()> {
+    if conversation.is_listed() {
+        let (project, user) = (conversation.project_id, conversation.user_id);
+        c.exec_one(MOVE_COUNT, params![project, user, by]).await?;
+    }
+    Ok(())
 }
 
 /// A conversation, deleted ones included.
@@ -173,7 +186,8 @@ pub async fn list(
 ///
 /// When the store fails.
 pub async fn count(c: &Conn, project: ProjectId, user: UserId) -> Result<i64> {
-    c.one(COUNT, params![project, user]).await
+    let count = c.find(COUNT, params![project, user]).await?;
+    Ok(count.unwrap_or(0))
 }
 
 /// Writes back what may change of a conversation that [`lock`] gave.
@@ -217,6 +231,17 @@ pub async fn save_position(c: &Conn, conversation: &Conversation) -> Result<()> 
     )
     .await?;
     Ok(())
+}
+
+/// As [`save`], for a conversation that is deleted now: nobody sees it any more, and later it is erased.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn delete(c: &Conn, conversation: &mut Conversation, now: Timestamp) -> Result<()> {
+    move_count(c, conversation, -1).await?;
+    conversation.deleted_at = Some(now);
+    save(c, conversation).await
 }
 
 /// The owner of a conversation, as clients see users.

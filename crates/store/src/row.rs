@@ -45,14 +45,7 @@ impl<'r> Row<'r> {
         let index = self.next;
         self.next += 1;
         let cell = self.cell(index)?;
-        let kind = cell.kind();
-        T::from_cell(cell).ok_or_else(|| {
-            Error::Internal(format!(
-                "column {} holds {kind}, which is no {}",
-                index + 1,
-                std::any::type_name::<T>()
-            ))
-        })
+        T::from_cell(cell).ok_or_else(|| mismatch::<T>(index, cell))
     }
 
     /// Reads the next column as text and makes a `T` of it. `what` names the column in the error.
@@ -60,8 +53,14 @@ impl<'r> Row<'r> {
     /// # Errors
     /// [`Error::Corrupt`] when the text is none that this version writes; otherwise as [`Row::get`].
     pub fn parse<T>(&mut self, what: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
-        let text: String = self.get()?;
-        parse(&text).ok_or_else(|| Error::Corrupt(format!("{what} holds an unknown value")))
+        let index = self.next;
+        self.next += 1;
+        match self.cell(index)? {
+            Cell::Text(text) => {
+                parse(text).ok_or_else(|| Error::Corrupt(format!("{what} holds an unknown value")))
+            }
+            other => Err(mismatch::<String>(index, other)),
+        }
     }
 
     fn cell(&self, index: usize) -> Result<Cell<'_>> {
@@ -102,6 +101,14 @@ impl<'r> Row<'r> {
             )))
         }
     }
+}
+
+fn mismatch<T>(index: usize, cell: Cell<'_>) -> Error {
+    let (kind, wanted) = (cell.kind(), std::any::type_name::<T>());
+    Error::Internal(format!(
+        "column {} holds {kind}, which is no {wanted}",
+        index + 1
+    ))
 }
 
 /// One column's value as the engine gave it. SQLite has neither booleans nor UUIDs, so those come as integers

@@ -5,7 +5,7 @@ use model::persons::folded_email;
 use model::tickets::{Assignee, Priority, Status, Ticket};
 use model::{MemberLevel, OrganizationId, ProjectId, TicketId, Timestamp};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use store::{Conn, persons, tickets};
@@ -64,7 +64,7 @@ pub(super) struct TicketView {
     slack_team_id: Option<String>,
     /// Who the customer is, as far as known.
     #[schema(value_type = Option<Object>, required = true)]
-    person: Value,
+    person: Option<Box<RawValue>>,
     /// Sorted.
     tags: Vec<String>,
     #[schema(required = true)]
@@ -166,7 +166,7 @@ impl Viewer {
         &self,
         it: Ticket,
         assignee: Option<Value>,
-        person: Value,
+        person: Option<Box<RawValue>>,
         merged_tickets: Vec<Value>,
     ) -> store::Result<TicketView> {
         Ok(TicketView {
@@ -227,7 +227,11 @@ pub(super) fn raw(column: &str, json: String) -> store::Result<Box<RawValue>> {
 }
 
 /// The person of each ticket, or null (tickets.md 2.4): by the customer's id; on a mail's ticket else by its address.
-async fn find_persons(c: &Conn, project: ProjectId, found: &[Ticket]) -> store::Result<Vec<Value>> {
+async fn find_persons(
+    c: &Conn,
+    project: ProjectId,
+    found: &[Ticket],
+) -> store::Result<Vec<Option<Box<RawValue>>>> {
     let ids = found.iter().map(|it| it.distinct_id.as_str());
     let ids: Vec<&str> = ids.filter(|id| !id.is_empty()).collect();
     let by_id = if ids.is_empty() {
@@ -252,7 +256,8 @@ async fn find_persons(c: &Conn, project: ProjectId, found: &[Ticket]) -> store::
     let person = |it: &Ticket| {
         let person = by_id.get(&it.distinct_id);
         let person = person.or_else(|| by_address.get(&address(it)?));
-        person.map_or(Value::Null, |person| json!(person))
+        let json = person.map(to_raw_value).transpose();
+        json.map_err(|error| store::Error::Internal(error.to_string()))
     };
-    Ok(found.iter().map(person).collect())
+    found.iter().map(person).collect()
 }

@@ -124,6 +124,9 @@ async fn what_is_never_shown_is_404_and_unlisted(setup: Setup) {
     ] {
         let chat = stage.idle_chat().await;
         tamper(&stage.app, &chat, statement).await;
+        let uncount = "UPDATE conversation_total SET conversations = conversations - 1 \
+                       WHERE user_id = (SELECT user_id FROM conversation WHERE id = ?1)";
+        tamper(&stage.app, &chat, uncount).await;
         assert_error(&chat.api.get(&chat.path("")).await, 404, "not_found", "");
         let list = chat.api.get(&chat.root()).await.expect(200).json;
         assert_eq!((&list["count"], &list["results"]), (&json!(0), &json!([])));

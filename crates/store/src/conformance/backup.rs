@@ -359,7 +359,8 @@ async fn a_check_finds_what_must_not_be_between_rows() {
             "references",
             "references",
             "CONVERSATION_IS_NOT_IN_DIRECTORY",
-            "CONVERSATION_MISSES_MESSAGES"
+            "CONVERSATION_MISSES_MESSAGES",
+            "USER_MISCOUNTS_CONVERSATIONS"
         ]
     );
     assert_eq!(

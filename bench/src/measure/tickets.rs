@@ -1,0 +1,188 @@
+//! Tickets, at ten thousand, a hundred thousand and a million of them: reading, changing and searching. The rates are compared with
+//! the limit server's at a hundred thousand; the times must not grow with the number.
+
+mod filling;
+
+use super::{CLIENTS, ROUND, ROUNDS, compare, say};
+use crate::child::Server;
+use crate::http::{self, Connection, Prepared};
+use crate::limit::{self, Shaped};
+use crate::measure::reads::take_apart;
+use crate::report::{Report, Unit, median};
+use crate::world::World;
+use filling::{COMMON, RARE, fill};
+use serde_json::json;
+
+/// How many tickets there are, one after the other.
+const SIZES: [i64; 3] = [10_000, 100_000, 1_000_000];
+/// Where the rates are compared.
+const COMPARED: i64 = 100_000;
+/// How much longer a hundredth of the answers may take at the most tickets than at the fewest.
+const GROWTH: f64 = 1.5;
+
+pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
+    let world = World::create()?;
+    let mut times: Vec<(&'static str, Vec<f64>)> = Vec::new();
+    let mut filled = 0;
+    for size in SIZES {
+        fill(&world, filled..size).await?;
+        filled = size;
+        let server = world.serve(None)?;
+        if size == COMPARED {
+            let resident = server.resident_kib()? / 1024.0;
+            let name = "memory at rest, 100,000 tickets";
+            report.at_most(name, Unit::MiB, &[resident], None, 40.0);
+            compare_rates(report, &world, &server).await?;
+        }
+        for (index, kind) in kinds(&world)?.into_iter().enumerate() {
+            say(&format!("  {} of {size} tickets", kind.name));
+            let mut p99 = Vec::new();
+            for _ in 0..ROUNDS {
+                // Few clients: what a request takes, not how long it waits for others.
+                p99.push(http::load(&server, 2, &kind.requests, ROUND).await?.p99);
+            }
+            if index == times.len() {
+                times.push((kind.name, Vec::new()));
+            }
+            times[index].1.push(median(&p99));
+        }
+    }
+    for (name, times) in times {
+        let (least, most) = (&times[..1], &times[times.len() - 1..]);
+        let name = format!("{name}: p99 of 1,000,000 beside 10,000");
+        let goal = GROWTH * least[0];
+        report.at_most(&name, Unit::Milliseconds, most, Some(least), goal);
+    }
+    Ok(())
+}
+
+/// Requests of one kind.
+struct Kind {
+    name: &'static str,
+    requests: Vec<Prepared>,
+}
+
+/// Each kind with enough requests that no two in a row are the same.
+fn kinds(world: &World) -> anyhow::Result<Vec<Kind>> {
+    // The first tickets are there at every size.
+    let numbers = 1..=i64::try_from(2 * CLIENTS)?;
+    let each = |request: &dyn Fn(i64) -> anyhow::Result<Prepared>| -> anyhow::Result<Vec<_>> {
+        numbers.clone().map(request).collect()
+    };
+    let kind = |name, requests| Kind { name, requests };
+    let same = |rest: &str| anyhow::Ok(vec![world.get(rest)?; CLIENTS]);
+    Ok(vec![
+        kind("list 50 tickets", same("tickets/?limit=50")?),
+        kind(
+            "list 50 open tickets",
+            same("tickets/?limit=50&status=open")?,
+        ),
+        kind(
+            "retrieve a ticket",
+            each(&|number| world.get(&format!("tickets/{number}/")))?,
+        ),
+        kind("unread count", same("tickets/unread_count/")?),
+        kind(
+            "patch a ticket",
+            each(&|number| {
+                // The second half of the numbers is sent after the first: each PATCH changes something.
+                let priority = if number % 2 == 0 { "high" } else { "low" };
+                let half = i64::try_from(CLIENTS)?;
+                let (number, priority) = match number > half {
+                    true => (
+                        number - half,
+                        if priority == "low" { "high" } else { "low" },
+                    ),
+                    false => (number, priority),
+                };
+                world.patch(
+                    &format!("tickets/{number}/"),
+                    &json!({"priority": priority}),
+                )
+            })?,
+        ),
+        kind(
+            "reply to a ticket",
+            each(&|number| {
+                let text = json!({"message": "Thank you, a colleague will look into it today."});
+                world.post(&format!("tickets/{number}/reply/"), &text)
+            })?,
+        ),
+        kind(
+            "create a ticket",
+            each(&|_| {
+                let traits = json!({"name": "Grace", "email": "grace@example.com"});
+                world.post("tickets/", &json!({"anonymous_traits": traits}))
+            })?,
+        ),
+        kind(
+            "search, a rare word",
+            same(&format!("tickets/?limit=50&search={RARE}"))?,
+        ),
+        kind(
+            "search, a common word",
+            same(&format!("tickets/?limit=50&search={COMMON}"))?,
+        ),
+        kind("search, two letters", same("tickets/?limit=50&search=qz")?),
+    ])
+}
+
+/// The rates beside the limit's: rows that hold the same JSON, and single durable inserts.
+async fn compare_rates(report: &mut Report, world: &World, server: &Server) -> anyhow::Result<()> {
+    let kinds = kinds(world)?;
+    let requests = |name: &str| {
+        let kind = kinds.iter().find(|kind| kind.name == name);
+        kind.map(|kind| kind.requests.as_slice())
+            .unwrap_or_default()
+    };
+    let shaped = shape(
+        server,
+        &requests("list 50 tickets")[0],
+        &requests("retrieve a ticket")[0],
+    )
+    .await?;
+    let database = world.path("limit-tickets.db");
+    limit::create(&database, &shaped, COMPARED)?;
+    let bare = limit::start(&database)?;
+    let bare_list = vec![http::request("/list", None, None)?; CLIENTS];
+    let bare_details = (0..CLIENTS).map(|id| http::request(&format!("/detail/{id}"), None, None));
+    let bare_details = bare_details.collect::<anyhow::Result<Vec<_>>>()?;
+    let insert = http::request(
+        "/append",
+        None,
+        Some(json!({"message": "bench"}).to_string()),
+    )?;
+    let inserts = vec![insert; CLIENTS];
+    for (name, goal, theirs) in [
+        ("list 50 tickets", 0.5, &bare_list),
+        ("retrieve a ticket", 0.5, &bare_details),
+        ("patch a ticket", 0.4, &inserts),
+        ("reply to a ticket", 0.4, &inserts),
+        ("create a ticket", 0.4, &inserts),
+    ] {
+        let ours = (server, requests(name));
+        compare(
+            report,
+            &format!("{name}, of 100,000"),
+            goal,
+            ours,
+            (&bare, theirs),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Takes thicket's answers apart into what the limit server keeps.
+async fn shape(server: &Server, list: &Prepared, detail: &Prepared) -> anyhow::Result<Shaped> {
+    let mut connection = Connection::open(server.address).await?;
+    let (frame, list) = take_apart(&connection.whole(list).await?, "results")?;
+    let detail = String::from_utf8(connection.whole(detail).await?.to_vec())?;
+    let head = frame.0.split_once(',').map_or("", |(_, rest)| rest);
+    Ok(Shaped {
+        list_frame: (head.to_owned(), frame.1),
+        list,
+        detail_frame: (String::new(), String::new()),
+        messages: vec![detail],
+    })
+}
