@@ -27,6 +27,9 @@ const OWNERS: &[&str] = &[
        secret_token_digest, created_at) VALUES (1, ?1, 'p', '{}', 'phc_1', ?2, ?2, 0)",
     "INSERT INTO users (id, uuid, email, first_name, last_name, distinct_id, created_at) \
        VALUES (1, ?1, 'a@example.com', '', '', 'd', 0)",
+    // What the list will have once all that is deleted is gone.
+    "INSERT INTO conversation_total (project_id, user_id, conversations) \
+       VALUES (1, (SELECT id FROM users WHERE uuid = ?1), 1)",
 ];
 
 /// A conversation with a row in every table.
