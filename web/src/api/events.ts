@@ -73,7 +73,7 @@ export async function follow(options: FollowOptions): Promise<void> {
 }
 
 /** A connection's life: it ends with the caller's, or when it has been silent for too long. */
-class Line {
+export class Line {
   readonly #abort = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #onOffline = () => this.#abort.abort();
@@ -100,7 +100,7 @@ class Line {
 }
 
 /** Waits, but not past the moment when the network comes back or somebody looks at the page again. */
-async function pauseUntilOnline(ms: number, signal: AbortSignal): Promise<void> {
+export async function pauseUntilOnline(ms: number, signal: AbortSignal): Promise<void> {
   const early = new AbortController();
   const wake = () => early.abort();
   const onVisible = () => document.visibilityState === "visible" && wake();

@@ -28,4 +28,9 @@ export const pages: PageEntry[] = [
     path: "/project/:project/inbox/:view?/:ticket?",
     load: () => import("./inbox/InboxPage.svelte"),
   },
+  {
+    name: "chat",
+    path: "/project/:project/chat/:conversation?",
+    load: () => import("./chat/ChatPage.svelte"),
+  },
 ];

@@ -14,4 +14,5 @@ export interface NavigationEntry {
 
 export const navigation: NavigationEntry[] = [
   { page: "inbox", label: "Inbox", icon: "inbox", key: "i", to: (id) => paths.inbox(id) },
+  { page: "chat", label: "Assistant", icon: "sparkle", key: "c", to: (id) => paths.chat(id) },
 ];
