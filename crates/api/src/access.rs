@@ -257,7 +257,8 @@ impl App {
         Ok(first)
     }
 
-    /// The organisation that a path segment names, or the caller's first one for `@current`.
+    /// The organisation that a path segment names, or that of the current project for
+    /// `@current`.
     async fn find_organization(
         &self,
         caller: &Caller,
@@ -266,14 +267,28 @@ impl App {
         let unknown = || ApiError::with_detail(Code::NotFound, "Organization not found.");
         let user = caller.user.id;
         if text == "@current" {
+            let current = self.current_project(caller).await?;
             let mine = self
                 .store
                 .read(move |c| {
-                    Box::pin(async move { store::organizations::list_of_user(c, user).await })
+                    Box::pin(async move {
+                        let project = match current {
+                            Some(id) => store::projects::find(c, id).await?,
+                            None => None,
+                        };
+                        let mine = store::organizations::list_of_user(c, user).await?;
+                        Ok::<_, store::Error>((project, mine))
+                    })
                 })
                 .await?;
-            let first = mine.into_iter().next().ok_or_else(unknown)?;
-            return Ok((first.0, Some(first.1)));
+            let (project, mine) = mine;
+            let is_of_project = |it: &&(Organization, MemberLevel)| {
+                let id = project.as_ref().map(|project| project.organization_id);
+                Some(it.0.id) == id
+            };
+            let found = mine.iter().find(is_of_project).or(mine.first());
+            let (organization, level) = found.ok_or_else(unknown)?.clone();
+            return Ok((organization, Some(level)));
         }
         let id = UuidKind::parse(text).ok_or_else(unknown)?;
         let id = OrganizationId(id);

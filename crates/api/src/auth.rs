@@ -57,7 +57,7 @@ pub(crate) async fn authenticate(
             None => match query.text("personal_api_key") {
                 Some(secret) => (secret, Place::Query),
                 None => {
-                    let caller = signed_in(app, parts, base_url).await?;
+                    let caller = signed_in(app, method, headers, base_url).await?;
                     return caller.ok_or_else(|| no_credentials(method, query));
                 }
             },
@@ -82,16 +82,24 @@ pub(crate) async fn authenticate(
 
 /// Whoever the session's cookie says, unless it is an old one. A browser adds the cookie by itself, so what changes
 /// something must also show that a page of ours has asked for it.
-async fn signed_in(app: &App, parts: &Parts, base_url: &str) -> Result<Option<Caller>, ApiError> {
-    let Some(secret) = cookies::session_secret(&parts.headers, base_url) else {
+///
+/// # Errors
+/// 403 for a change that no page of ours asks for; 503 when the store does not answer.
+pub(crate) async fn signed_in(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+    base_url: &str,
+) -> Result<Option<Caller>, ApiError> {
+    let Some(secret) = cookies::session_secret(headers, base_url) else {
         return Ok(None);
     };
     let Some(found) = find_session(app, &secret).await? else {
         return Ok(None);
     };
-    if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(&parts.method) {
-        origin::check(&parts.headers, base_url)?;
-        let token = parts.headers.get("x-csrftoken");
+    if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
+        origin::check(headers, base_url)?;
+        let token = headers.get("x-csrftoken");
         let token = token.map_or(&[][..], HeaderValue::as_bytes);
         if !bool::from(token.ct_eq(secret.csrf_token().as_bytes())) {
             return Err(ApiError::permission_denied(

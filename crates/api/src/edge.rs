@@ -91,7 +91,12 @@ async fn answer(id: &RequestId, request: &mut Request, next: Next) -> Response {
     let cause = cause.as_ref().map(|cause| &*cause.0);
     let milliseconds = (elapsed.as_secs_f64() * 1e6).round() / 1e3;
     let status_code = status.as_u16();
-    // The path, not the query: that may hold a key.
+    // Not the query, which may hold a key, nor a path that ends in a secret.
+    let path = if path.starts_with("/api/invites/") {
+        "/api/invites/…"
+    } else {
+        &path
+    };
     if status.is_server_error() && cause.is_some() {
         tracing::error!(%method, path, status = status_code, milliseconds, cause, "answered");
     } else if path.starts_with("/_") || path == "/metrics" {

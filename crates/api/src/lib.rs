@@ -22,6 +22,7 @@ mod capture;
 mod conversations;
 mod cookies;
 mod cors;
+mod drafts;
 mod edge;
 mod error;
 mod events;
@@ -83,6 +84,7 @@ fn routes() -> Routes {
         .merge(guidance::routes())
         .merge(tags::routes())
         .merge(tickets::routes())
+        .merge(drafts::routes())
 }
 
 /// Everything that the server answers, `pages` included: what it shows to browsers besides the API.

@@ -1,19 +1,27 @@
-//! `GET /api/organizations/:id/members/`: who belongs to an organisation (tickets.md 16.1, "Around the contract").
+//! `GET /api/organizations/:id/members/`, `PATCH, DELETE …/:user_id/`: who belongs to an organisation (tickets.md 16.1,
+//! "Around the contract").
 
 use crate::conversations::UserBasic;
 use crate::openapi::CommonErrors;
 use crate::{Access, ApiError, Call, Routes, people};
 use axum::Json;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use model::MemberLevel;
 use model::conversations::UserView;
+use model::fields::Fields;
+use model::members::LevelKind;
 use model::pagination::Bounds;
+use model::{MemberLevel, OrganizationId};
 use serde::Serialize;
 use store::users::User;
+use store::{Conn, organizations};
 use utoipa::ToSchema;
 
 pub(crate) fn routes() -> Routes {
-    Routes::new().add::<__path_list, _, _>(Access::read("organization"), list)
+    Routes::new()
+        .add::<__path_list, _, _>(Access::read("organization"), list)
+        .add::<__path_partial_update, _, _>(Access::write("organization").admin(), partial_update)
+        .add::<__path_destroy, _, _>(Access::write("organization").admin(), destroy)
 }
 
 const PAGE: Bounds = Bounds {
@@ -89,4 +97,113 @@ async fn list(call: Call) -> Result<Response, ApiError> {
         .map(|(user, level)| MemberView::of(user, *level));
     let views: Vec<MemberView> = views.collect();
     Ok(Json(call.paginated(page, views, count)).into_response())
+}
+
+/// A change of what somebody is in an organisation.
+#[derive(ToSchema)]
+#[schema(as = PatchedOrganizationMember)]
+#[expect(dead_code, reason = "describes the body, which is read field by field")]
+struct PatchedMember {
+    /// 1 for a member, 8 for an admin.
+    level: Option<i64>,
+}
+
+/// Make somebody an admin, or a member
+///
+/// For admins of the organisation, which keeps at least one: 409 otherwise.
+#[utoipa::path(
+    patch,
+    path = "/api/organizations/{organization_id}/members/{user_id}/",
+    operation_id = "members_partial_update",
+    params(
+        ("organization_id" = String, Path, description = "UUID of the organisation, or `@current`."),
+        ("user_id" = String, Path, description = "Id or UUID of the person."),
+    ),
+    request_body = PatchedMember,
+    responses((status = 200, description = "The member.", body = MemberView), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["organization:write"]))
+)]
+async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
+    let organization = call.organization()?.0.id;
+    let who = people::named(&call)?;
+    let fields = Fields::of(call.json().await?)?;
+    let wanted = fields.read("level", LevelKind).optional()?;
+    let now = call.app.env.now();
+    let (user, level) = call
+        .app
+        .store
+        .write(move |c| {
+            Box::pin(async move {
+                let (user, level) = find(c, organization, who).await?;
+                let wanted = wanted.unwrap_or(level);
+                if wanted < level {
+                    keep_an_admin(c, organization).await?;
+                }
+                organizations::set_member(c, organization, user.id, wanted, now).await?;
+                Ok::<_, ApiError>((user, wanted))
+            })
+        })
+        .await?;
+    // Here at once, elsewhere within a tenth of a second.
+    call.app.forget_cached();
+    Ok(Json(MemberView::of(&user, level)).into_response())
+}
+
+/// Take somebody out of an organisation
+///
+/// And out of its roles. What the person has written stays, and so do tickets assigned to them. For admins of the
+/// organisation, which keeps at least one: 409 otherwise.
+#[utoipa::path(
+    delete,
+    path = "/api/organizations/{organization_id}/members/{user_id}/",
+    operation_id = "members_destroy",
+    params(
+        ("organization_id" = String, Path, description = "UUID of the organisation, or `@current`."),
+        ("user_id" = String, Path, description = "Id or UUID of the person."),
+    ),
+    responses((status = 204, description = "Taken out."), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["organization:write"]))
+)]
+async fn destroy(call: Call) -> Result<Response, ApiError> {
+    let organization = call.organization()?.0.id;
+    let who = people::named(&call)?;
+    call.app
+        .store
+        .write(move |c| {
+            Box::pin(async move {
+                let (user, level) = find(c, organization, who).await?;
+                if level == MemberLevel::Admin {
+                    keep_an_admin(c, organization).await?;
+                }
+                organizations::remove_member(c, organization, user.id).await?;
+                Ok::<_, ApiError>(())
+            })
+        })
+        .await?;
+    call.app.forget_cached();
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// A member, while nobody else changes who belongs to the organisation.
+async fn find(
+    c: &Conn,
+    organization: OrganizationId,
+    who: people::Named,
+) -> Result<(User, MemberLevel), ApiError> {
+    organizations::lock(c, organization).await?;
+    let user = people::find(c, who)
+        .await?
+        .ok_or_else(ApiError::not_found)?;
+    let level = organizations::find_level(c, organization, user.id).await?;
+    Ok((user, level.ok_or_else(ApiError::not_found)?))
+}
+
+/// Refuses what takes an admin away from an organisation that has no other.
+async fn keep_an_admin(c: &Conn, organization: OrganizationId) -> Result<(), ApiError> {
+    if organizations::count_admins(c, organization).await? > 1 {
+        return Ok(());
+    }
+    Err(ApiError::conflict(
+        "An organisation keeps at least one admin.",
+    ))
 }

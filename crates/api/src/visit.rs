@@ -5,7 +5,7 @@ use crate::accept::{self, Offer};
 use crate::access::check_format;
 use crate::body::RequestBody;
 use crate::call::{PathParams, Query};
-use crate::{ApiError, App, address, origin};
+use crate::{ApiError, App, Caller, address, auth, origin};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method};
 use model::rates::Throttle;
@@ -23,6 +23,7 @@ pub struct Visit {
     pub headers: HeaderMap,
     /// Scheme and host that absolute links begin with.
     pub base_url: String,
+    method: Method,
     client: Option<IpAddr>,
     body: RequestBody,
 }
@@ -59,6 +60,7 @@ impl Visit {
                 .unwrap_or_default(),
             client: address::client(&config.trusted_proxies, peer, &parts.headers),
             headers: parts.headers,
+            method: parts.method,
             base_url,
             body: RequestBody::new(body),
         })
@@ -75,6 +77,14 @@ impl Visit {
     /// The session that the request's cookie names, whether or not there is such a session.
     pub(crate) fn session_secret(&self) -> Option<SessionSecret> {
         crate::cookies::session_secret(&self.headers, &self.base_url)
+    }
+
+    /// Who is signed in in this browser, if anybody is.
+    ///
+    /// # Errors
+    /// 403 without the session's token, 503.
+    pub(crate) async fn signed_in(&self) -> Result<Option<Caller>, ApiError> {
+        auth::signed_in(&self.app, &self.method, &self.headers, &self.base_url).await
     }
 
     /// Counts a request of this address.

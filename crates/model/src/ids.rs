@@ -41,6 +41,8 @@ uuid_ids! {
     RoleId,
     /// A personal API key (not its secret).
     KeyId,
+    /// An invitation into an organisation (not its token).
+    InviteId,
     /// Someone signed in from one browser (not its secret).
     SessionId,
     /// A conversation. Minted by the client.

@@ -8,6 +8,7 @@ pub mod articles;
 pub mod contextual_tools;
 pub mod conversations;
 pub mod datetime;
+pub mod drafts;
 pub mod env;
 pub mod error;
 pub mod fields;

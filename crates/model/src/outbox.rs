@@ -9,6 +9,9 @@ pub const NEW_TICKET: &str = "new_ticket";
 /// Purpose of the mail with the link that moves a visitor's tickets to another browser.
 pub const RESTORE: &str = "restore";
 
+/// Purpose of the mail with the link into an organisation.
+pub const INVITE: &str = "invite";
+
 /// Longest subject, in characters.
 const SUBJECT_MAX: usize = 200;
 /// So much of a customer's message is quoted in a mail, in characters.
@@ -74,6 +77,32 @@ pub fn subject_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     cut(&words.join(" "), SUBJECT_MAX)
+}
+
+/// Asks somebody into an organisation.
+pub fn invite_mail(
+    id: MailId,
+    to: &str,
+    organization: &str,
+    from: &str,
+    link: &str,
+    expires_at: Timestamp,
+) -> NewMail {
+    let from = subject_line(from);
+    let from = if from.is_empty() { "Somebody" } else { &from };
+    let organization = subject_line(organization);
+    NewMail {
+        id,
+        purpose: INVITE,
+        to: to.to_owned(),
+        subject: subject_line(&format!("{from} invites you to {organization}")),
+        text: format!(
+            "{from} invites you to answer the customers of {organization}.\n\nTo accept, open this link within \
+             seven days:\n\n{link}\n\nIf you do not know what this is about, do nothing.\n"
+        ),
+        html: None,
+        expires_at,
+    }
 }
 
 /// Tells one of the team of a ticket that a customer has begun (tickets.md 11.5).

@@ -204,6 +204,13 @@ pub const LOGIN_EMAIL: Throttle = Throttle {
     doc: "attempts to sign in, for each e-mail address",
 };
 
+/// Invitations; counted for each user who invites.
+pub const INVITES: Throttle = Throttle {
+    name: "invites",
+    default: Limit::at(100, Per::Hour),
+    doc: "invitations, for each user who invites",
+};
+
 /// Every throttle that a project can set for itself.
 pub const THROTTLES: &[Throttle] = &[
     AI_BURST,

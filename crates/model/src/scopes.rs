@@ -15,6 +15,44 @@ pub const OBJECTS: &[&str] = &[
     "user",
 ];
 
+/// What reading and writing each of [`OBJECTS`] means, in the same order.
+const DESCRIPTIONS: &[(&str, &str)] = &[
+    (
+        "Read conversations with the assistant.",
+        "Ask the assistant, and change one's conversations.",
+    ),
+    (
+        "See organisations, their members and roles.",
+        "Manage members, invitations and roles; for admins.",
+    ),
+    ("Read persons: the customers.", "Make and change persons."),
+    (
+        "Read projects and their settings.",
+        "Change projects and their settings.",
+    ),
+    (
+        "Read single tickets from a customer's own backend.",
+        "Change single tickets from a customer's own backend.",
+    ),
+    (
+        "Read tickets, messages, views and articles.",
+        "Answer and change tickets, views and articles.",
+    ),
+    ("See one's own account.", "Change one's own account."),
+];
+
+/// Every scope there is with what it means, and the one for everything.
+pub fn described() -> impl Iterator<Item = (String, &'static str)> {
+    let both = OBJECTS.iter().zip(DESCRIPTIONS);
+    let scopes = both.flat_map(|(object, (read, write))| {
+        [
+            (format!("{object}:read"), *read),
+            (format!("{object}:write"), *write),
+        ]
+    });
+    scopes.chain([("*".to_owned(), "Everything, also what is yet to come.")])
+}
+
 /// Reading or writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Verb {
@@ -174,6 +212,14 @@ mod tests {
             let error = Scopes::parse([text]).unwrap_err();
             assert!(error.to_string().contains("conversation"), "{error}");
         }
+    }
+
+    #[test]
+    fn every_scope_is_described_and_can_be_given() {
+        assert_eq!(DESCRIPTIONS.len(), OBJECTS.len());
+        let all: Vec<_> = described().map(|(scope, _)| scope).collect();
+        assert_eq!(all.len(), 2 * OBJECTS.len() + 1);
+        assert!(Scopes::parse(all).is_ok());
     }
 
     #[test]

@@ -64,6 +64,11 @@ pub fn widget_token(env: &Env) -> String {
     random_text::<32>(env)
 }
 
+/// A new token for the link of an invitation: 32 random bytes as 43 URL-safe characters.
+pub fn invite_token(env: &Env) -> String {
+    random_text::<32>(env)
+}
+
 /// So many random bytes as URL-safe characters.
 pub(crate) fn random_text<const N: usize>(env: &Env) -> String {
     URL_SAFE_NO_PAD.encode(random::<N>(env))

@@ -3,6 +3,7 @@
 use crate::statements::statements;
 use crate::users::User;
 use crate::{Conn, Error, FromRow, Result, Row, params};
+use model::pagination::Page;
 use model::scopes::Scopes;
 use model::secrets::Digest;
 use model::{KeyId, OrganizationId, ProjectId, Timestamp, UserId};
@@ -27,6 +28,12 @@ statements! {
     FIND = concat!("SELECT ", columns!(), " FROM api_key WHERE id = ?1");
     LIST = concat!("SELECT ", columns!(), " FROM api_key ORDER BY created_at, id");
     LIST_OF_USER = concat!("SELECT ", columns!(), " FROM api_key WHERE user_id = ?1 ORDER BY created_at, id");
+    PAGE_OF_USER = concat!(
+        "SELECT ", columns!(), " FROM api_key WHERE user_id = ?1 AND revoked_at IS NULL \
+         ORDER BY created_at, id LIMIT ?2 OFFSET ?3"
+    );
+    COUNT_OF_USER = "SELECT count(*) FROM api_key WHERE user_id = ?1 AND revoked_at IS NULL";
+    UPDATE = "UPDATE api_key SET label = ?2, scopes = ?3, scoped_projects = ?4, scoped_organizations = ?5 WHERE id = ?1";
     REVOKE = "UPDATE api_key SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
     TOUCH = "UPDATE api_key SET last_used_at = ?2 WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at <= ?3)";
 }
@@ -108,10 +115,7 @@ impl FromRow for FoundKey {
 /// # Errors
 /// A foreign key violation when there is no such person; otherwise when the store fails.
 pub async fn create(c: &Conn, key: &Key, digest: &Digest) -> Result<()> {
-    let json = |list: serde_json::Result<String>| list.map_err(Error::internal);
-    let scopes = json(serde_json::to_string(&key.scopes.texts()))?;
-    let projects = json(serde_json::to_string(&key.scoped_projects))?;
-    let organizations = json(serde_json::to_string(&key.scoped_organizations))?;
+    let [scopes, projects, organizations] = lists(key)?;
     c.exec(
         INSERT,
         params![
@@ -129,6 +133,44 @@ pub async fn create(c: &Conn, key: &Key, digest: &Digest) -> Result<()> {
     )
     .await?;
     Ok(())
+}
+
+/// The JSON of scopes, projects and organisations.
+fn lists(key: &Key) -> Result<[String; 3]> {
+    let json = |list: serde_json::Result<String>| list.map_err(Error::internal);
+    Ok([
+        json(serde_json::to_string(&key.scopes.texts()))?,
+        json(serde_json::to_string(&key.scoped_projects))?,
+        json(serde_json::to_string(&key.scoped_organizations))?,
+    ])
+}
+
+/// Stores label, scopes and restrictions of a key.
+///
+/// # Errors
+/// [`Error::NoRow`] when there is no such key.
+pub async fn update(c: &Conn, key: &Key) -> Result<()> {
+    let [scopes, projects, organizations] = lists(key)?;
+    let values = params![key.id, &key.label, &scopes, &projects, &organizations];
+    c.exec_one(UPDATE, values).await
+}
+
+/// A person's keys that are not revoked, oldest first; and how many there are.
+///
+/// # Errors
+/// When the store fails.
+pub async fn page_of_user(c: &Conn, user: UserId, page: Page) -> Result<(Vec<Key>, i64)> {
+    let range = params![user, page.limit, page.offset];
+    let keys = c.all(PAGE_OF_USER, range).await?;
+    Ok((keys, count_of_user(c, user).await?))
+}
+
+/// How many of a person's keys are not revoked.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_of_user(c: &Conn, user: UserId) -> Result<i64> {
+    c.one(COUNT_OF_USER, params![user]).await
 }
 
 /// The key with this digest and its owner, unless it is revoked.

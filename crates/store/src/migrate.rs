@@ -51,6 +51,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0010_desk",
         text: include_str!("../migrations/0010_desk.sql"),
     },
+    Migration {
+        name: "0011_team",
+        text: include_str!("../migrations/0011_team.sql"),
+    },
 ];
 
 /// One step of the schema.

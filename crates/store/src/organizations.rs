@@ -24,6 +24,12 @@ statements! {
                          users.current_project_id, users.created_at, membership.role \
                        FROM membership JOIN users ON users.id = membership.user_id \
                        WHERE membership.organization_id = ?1 ORDER BY membership.user_id LIMIT ?2 OFFSET ?3";
+    LOCK = "SELECT id FROM organization WHERE id = ?1 /*lock*/";
+    COUNT_ADMINS = "SELECT count(*) FROM membership WHERE organization_id = ?1 AND role = 'admin'";
+    REMOVE_MEMBER = "DELETE FROM membership WHERE organization_id = ?1 AND user_id = ?2";
+    REMOVE_FROM_ROLES = "DELETE FROM role_member WHERE organization_id = ?1 AND user_id = ?2";
+    FORGET_PROJECT = "UPDATE users SET current_project_id = NULL WHERE id = ?2 AND current_project_id IN \
+                        (SELECT id FROM project WHERE organization_id = ?1)";
     COUNT_MEMBERS = "SELECT count(*) FROM membership WHERE organization_id = ?1";
     LIST_OF_USER = "SELECT organization.id, organization.name, organization.allows_personal_api_keys, \
                       organization.created_at, membership.role \
@@ -203,4 +209,34 @@ pub async fn list_of_user(c: &Conn, user: UserId) -> Result<Vec<(Organization, M
         .into_iter()
         .map(|WithLevel(organization, level)| (organization, level))
         .collect())
+}
+
+/// Keeps everybody else from changing who belongs to an organisation until the transaction ends.
+///
+/// # Errors
+/// When the store fails.
+pub async fn lock(c: &Conn, id: OrganizationId) -> Result<()> {
+    c.find::<OrganizationId>(LOCK, params![id]).await?;
+    Ok(())
+}
+
+/// How many admins an organisation has.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_admins(c: &Conn, organization: OrganizationId) -> Result<i64> {
+    c.one(COUNT_ADMINS, params![organization]).await
+}
+
+/// Takes a person out of an organisation and its roles, and forgets which of its projects the person chose last.
+///
+/// # Errors
+/// [`Error::NoRow`](crate::Error::NoRow) when the person is no member.
+pub async fn remove_member(c: &Conn, organization: OrganizationId, user: UserId) -> Result<()> {
+    c.exec_one(REMOVE_MEMBER, params![organization, user])
+        .await?;
+    c.exec(REMOVE_FROM_ROLES, params![organization, user])
+        .await?;
+    c.exec(FORGET_PROJECT, params![organization, user]).await?;
+    Ok(())
 }

@@ -34,6 +34,8 @@ statements! {
          LEFT JOIN membership ON membership.organization_id = project.organization_id AND membership.user_id = ?2 \
          WHERE project.id = ?1"
     );
+    FIRST_OF_ORGANIZATION = "SELECT id FROM project WHERE organization_id = ?1 ORDER BY id LIMIT 1";
+    LIST_OF_ORGANIZATION = "SELECT id FROM project WHERE organization_id = ?1 ORDER BY id";
     FIRST_OF_USER = "SELECT project.id FROM membership \
                      JOIN project ON project.organization_id = membership.organization_id \
                      WHERE membership.user_id = ?1 ORDER BY project.id LIMIT 1";
@@ -224,4 +226,26 @@ pub async fn find_for_user(
 /// When the store fails.
 pub async fn first_of_user(c: &Conn, user: UserId) -> Result<Option<ProjectId>> {
     c.find(FIRST_OF_USER, params![user]).await
+}
+
+/// An organisation's oldest project.
+///
+/// # Errors
+/// When the store fails.
+pub async fn first_of_organization(
+    c: &Conn,
+    organization: OrganizationId,
+) -> Result<Option<ProjectId>> {
+    c.find(FIRST_OF_ORGANIZATION, params![organization]).await
+}
+
+/// The ids of an organisation's projects, oldest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list_of_organization(
+    c: &Conn,
+    organization: OrganizationId,
+) -> Result<Vec<ProjectId>> {
+    c.all(LIST_OF_ORGANIZATION, params![organization]).await
 }

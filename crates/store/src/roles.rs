@@ -2,8 +2,9 @@
 
 use crate::statements::statements;
 use crate::users::User;
-use crate::{Conn, FromRow, Result, Row, params};
-use model::{OrganizationId, RoleId, Timestamp, UserId};
+use crate::{Conn, FromRow, Result, Row, params, projects};
+use model::tickets::Assignee;
+use model::{OrganizationId, ProjectId, RoleId, Timestamp, UserId};
 
 statements! {
     INSERT = "INSERT INTO role (organization_id, id, name, created_at) VALUES (?1, ?2, ?3, ?4)";
@@ -11,6 +12,11 @@ statements! {
     FIND_BY_NAME = "SELECT organization_id, id, name, created_at FROM role WHERE organization_id = ?1 AND name = ?2";
     LIST = "SELECT organization_id, id, name, created_at FROM role WHERE organization_id = ?1 \
             ORDER BY name COLLATE \"C\"";
+    RENAME = "UPDATE role SET name = ?3 WHERE organization_id = ?1 AND id = ?2";
+    DELETE = "DELETE FROM role WHERE organization_id = ?1 AND id = ?2";
+    DELETE_MEMBERS = "DELETE FROM role_member WHERE organization_id = ?1 AND role_id = ?2";
+    REMOVE_MEMBER = "DELETE FROM role_member WHERE organization_id = ?1 AND role_id = ?2 AND user_id = ?3";
+    UNASSIGN = "UPDATE ticket SET assignee = '' WHERE project_id = ?1 AND assignee = ?2 AND deleted_at IS NULL";
     ADD_MEMBER = "INSERT INTO role_member (organization_id, role_id, user_id, created_at) VALUES (?1, ?2, ?3, ?4) \
                   ON CONFLICT (organization_id, role_id, user_id) DO NOTHING";
     LIST_MEMBERS = "SELECT users.id, users.uuid, users.email, users.first_name, users.last_name, users.distinct_id, \
@@ -119,4 +125,53 @@ pub async fn list_all_members(
     organization: OrganizationId,
 ) -> Result<Vec<(RoleId, UserId)>> {
     c.all(LIST_ALL_MEMBERS, params![organization]).await
+}
+
+/// Gives a role another name.
+///
+/// # Errors
+/// A unique violation of `role.organization_id,name` when the name is taken; [`Error::NoRow`](crate::Error::NoRow) when
+/// there is no such role.
+pub async fn rename(c: &Conn, organization: OrganizationId, id: RoleId, name: &str) -> Result<()> {
+    c.exec_one(RENAME, params![organization, id, name]).await
+}
+
+/// Takes a person out of a role. `false`: the person was not in it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn remove_member(
+    c: &Conn,
+    organization: OrganizationId,
+    role: RoleId,
+    user: UserId,
+) -> Result<bool> {
+    let removed = c
+        .exec(REMOVE_MEMBER, params![organization, role, user])
+        .await?;
+    Ok(removed > 0)
+}
+
+/// Removes a role. Tickets that were assigned to it are assigned to nobody, without an entry in their logs. Returns the
+/// organisation's projects with such tickets; `None` when there is no such role.
+///
+/// # Errors
+/// When the store fails.
+pub async fn delete(
+    c: &Conn,
+    organization: OrganizationId,
+    id: RoleId,
+) -> Result<Option<Vec<ProjectId>>> {
+    c.exec(DELETE_MEMBERS, params![organization, id]).await?;
+    if c.exec(DELETE, params![organization, id]).await? == 0 {
+        return Ok(None);
+    }
+    let assignee = Assignee::Role(id).to_string();
+    let mut changed = Vec::new();
+    for project in projects::list_of_organization(c, organization).await? {
+        if c.exec(UNASSIGN, params![project, &assignee]).await? > 0 {
+            changed.push(project);
+        }
+    }
+    Ok(Some(changed))
 }

@@ -2,9 +2,9 @@
 
 use crate::{Error, Result};
 use model::{
-    ArticleId, ConversationId, GuidanceRuleId, KeyId, MacroId, MailId, MediaId, MessageId, NodeId,
-    OrganizationId, PersonId, ProjectId, QueueItemId, RoleId, SessionId, TicketId, Timestamp,
-    UserId, ViewId,
+    ArticleId, ConversationId, GuidanceRuleId, InviteId, KeyId, MacroId, MailId, MediaId,
+    MessageId, NodeId, OrganizationId, PersonId, ProjectId, QueueItemId, RoleId, SessionId,
+    TicketId, Timestamp, UserId, ViewId,
 };
 use uuid::Uuid;
 
@@ -220,6 +220,7 @@ wrapped_columns! {
     OrganizationId => Uuid,
     RoleId => Uuid,
     KeyId => Uuid,
+    InviteId => Uuid,
     SessionId => Uuid,
     ConversationId => Uuid,
     MessageId => Uuid,

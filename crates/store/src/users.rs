@@ -18,6 +18,7 @@ statements! {
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING ", columns!()
     );
     FIND = concat!("SELECT ", columns!(), " FROM users WHERE id = ?1");
+    FIND_BY_UUID = concat!("SELECT ", columns!(), " FROM users WHERE uuid = ?1");
     FIND_BY_EMAIL = concat!("SELECT ", columns!(), " FROM users WHERE email = ?1");
     FIND_MANY_SQLITE [sqlite] = concat!(
         "SELECT ", columns!(), " FROM users WHERE id IN (SELECT value FROM json_each(?1))"
@@ -120,6 +121,14 @@ pub async fn create(c: &Conn, env: &Env, user: &NewUser) -> Result<User> {
 /// When the store fails.
 pub async fn find(c: &Conn, id: UserId) -> Result<Option<User>> {
     c.find(FIND, params![id]).await
+}
+
+/// The person with this name that cannot be guessed.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_by_uuid(c: &Conn, uuid: Uuid) -> Result<Option<User>> {
+    c.find(FIND_BY_UUID, params![uuid]).await
 }
 
 /// These people, by their ids: one look-up.

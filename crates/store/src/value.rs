@@ -2,9 +2,9 @@
 
 use crate::{Error, Result};
 use model::{
-    ArticleId, ConversationId, GuidanceRuleId, KeyId, MacroId, MailId, MediaId, MessageId, NodeId,
-    OrganizationId, PersonId, ProjectId, QueueItemId, RoleId, SessionId, TicketId, Timestamp,
-    UserId, ViewId,
+    ArticleId, ConversationId, GuidanceRuleId, InviteId, KeyId, MacroId, MailId, MediaId,
+    MessageId, NodeId, OrganizationId, PersonId, ProjectId, QueueItemId, RoleId, SessionId,
+    TicketId, Timestamp, UserId, ViewId,
 };
 use std::fmt;
 use uuid::Uuid;
@@ -95,6 +95,7 @@ into_value! {
     OrganizationId => Uuid(|id| id.0),
     RoleId => Uuid(|id| id.0),
     KeyId => Uuid(|id| id.0),
+    InviteId => Uuid(|id| id.0),
     SessionId => Uuid(|id| id.0),
     ConversationId => Uuid(|id| id.0),
     MessageId => Uuid(|id| id.0),

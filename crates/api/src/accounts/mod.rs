@@ -1,5 +1,7 @@
-//! Signing in and out, and setting a new server up (spec/README.md, "Sessions").
+//! Signing in and out, inviting people, and setting a new server up (spec/README.md, "Sessions").
 
+mod accept;
+mod invites;
 mod login;
 mod passwords;
 mod sessions;
@@ -13,4 +15,6 @@ pub(crate) fn routes() -> Routes {
     setup::routes()
         .merge(login::routes())
         .merge(sessions::routes())
+        .merge(invites::routes())
+        .merge(accept::routes())
 }

@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod api_keys;
 mod approvals;
 mod articles;
 mod bodies;
@@ -13,7 +14,9 @@ mod capture;
 mod common;
 mod credentials;
 mod deletion;
+mod drafts;
 mod events;
+mod invites;
 mod listing;
 mod macros;
 mod many_clients;
@@ -32,6 +35,7 @@ mod sessions;
 mod sessions_attacks;
 mod setup;
 mod smoke;
+mod team;
 mod throttles;
 mod tickets_actions;
 mod tickets_background;
