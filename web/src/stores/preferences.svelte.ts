@@ -1,4 +1,5 @@
 /** How this browser shows the app. Kept in the browser only. */
+import { keep, kept } from "~/lib/storage";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -6,13 +7,17 @@ interface Kept {
   theme: Theme;
   /** Single keys such as `j` and `r` work. */
   singleKeys: boolean;
+  /** Replies are written in the rich editor, not as Markdown. */
+  richText: boolean;
+  /** The rail beside a ticket is shown. */
+  rail: boolean;
 }
 
 const KEY = "thicket.preferences";
-const DEFAULTS: Kept = { theme: "system", singleKeys: true };
+const DEFAULTS: Kept = { theme: "system", singleKeys: true, richText: true, rail: true };
 
 class Preferences {
-  #kept: Kept = $state(read());
+  #kept: Kept = $state.raw({ ...DEFAULTS, ...kept<Partial<Kept>>(KEY, {}) });
 
   get theme() {
     return this.#kept.theme;
@@ -26,23 +31,22 @@ class Preferences {
   set singleKeys(singleKeys: boolean) {
     this.#keep({ singleKeys });
   }
+  get richText() {
+    return this.#kept.richText;
+  }
+  set richText(richText: boolean) {
+    this.#keep({ richText });
+  }
+  get rail() {
+    return this.#kept.rail;
+  }
+  set rail(rail: boolean) {
+    this.#keep({ rail });
+  }
 
   #keep(change: Partial<Kept>) {
     this.#kept = { ...this.#kept, ...change };
-    try {
-      localStorage.setItem(KEY, JSON.stringify(this.#kept));
-    } catch {
-      // A browser that keeps nothing shows the defaults the next time.
-    }
-  }
-}
-
-function read(): Kept {
-  try {
-    const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? "{}");
-    return { ...DEFAULTS, ...(kept as Partial<Kept>) };
-  } catch {
-    return DEFAULTS;
+    keep(KEY, this.#kept);
   }
 }
 

@@ -1,0 +1,17 @@
+/** What somebody is writing, kept on the server for each person (`/api/projects/:id/conversations/drafts/:key/`). */
+import { del, get, put } from "./client.ts";
+
+export interface Draft {
+  content: string;
+  updated_at: string;
+}
+
+const one = (project: number, key: string) =>
+  `/api/projects/${project}/conversations/drafts/${encodeURIComponent(key)}/`;
+
+export const find = (project: number, key: string) => get<Draft>(one(project, key));
+
+export const update = (project: number, key: string, content: string) =>
+  put<Draft>(one(project, key), { content });
+
+export const destroy = (project: number, key: string) => del(one(project, key));

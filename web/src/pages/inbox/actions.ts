@@ -1,0 +1,127 @@
+/** What is done to tickets, one or many: it shows at once, can be undone, and says so when it did not work. */
+import { explain } from "~/api/client";
+import * as api from "~/api/tickets";
+import type { Ticket, TicketChange } from "~/api/tickets";
+import { announce } from "~/lib/announce.svelte";
+import { until } from "~/lib/time";
+import { PRIORITY_WORDS, STATUS_WORDS } from "~/lib/tickets";
+import { assignees } from "~/stores/assignees.svelte";
+import { opposite, tickets } from "~/stores/tickets.svelte";
+import { toasts } from "~/stores/toasts.svelte";
+
+/** At most so many changes are under way at once. */
+const AT_ONCE = 6;
+
+/** Changes tickets, with a way back for a while. */
+export async function change(project: number, ids: string[], wanted: TicketChange): Promise<void> {
+  const before = ids.map((id) => tickets.find(id)).filter((ticket) => ticket !== undefined);
+  const affected = before.filter((ticket) => isDifferent(ticket, wanted));
+  if (affected.length === 0) return;
+  const failed = await all(affected, (ticket) => tickets.update(project, ticket.id, wanted));
+  const done = affected.filter((ticket) => !failed.has(ticket));
+  if (done.length > 0) {
+    const text = describe(done, wanted);
+    announce(text);
+    toasts.show(text, { action: { label: "Undo", run: () => void undo(project, done, wanted) } });
+  }
+  complain(project, failed, wanted);
+}
+
+async function undo(project: number, before: Ticket[], wanted: TicketChange) {
+  const failed = await all(before, (ticket) =>
+    tickets.update(project, ticket.id, opposite(ticket, wanted)),
+  );
+  const [first] = failed.values();
+  if (first) toasts.show(`Not undone: ${explain(first)}`, { tone: "danger" });
+  else announce("Undone");
+}
+
+/** Gives tags to many tickets, or takes them away. */
+export async function tagMany(
+  project: number,
+  ids: string[],
+  action: "add" | "remove",
+  tag: string,
+): Promise<void> {
+  try {
+    const { updated } = await api.bulkUpdateTags(project, ids, action, [tag]);
+    const back = action === "add" ? "remove" : "add";
+    const words =
+      action === "add"
+        ? `Tagged ${count(updated.length)} “${tag}”`
+        : `Tag “${tag}” taken from ${count(updated.length)}`;
+    toasts.show(words, {
+      action: {
+        label: "Undo",
+        run: () =>
+          void tagMany(
+            project,
+            updated.map((one) => one.id),
+            back,
+            tag,
+          ),
+      },
+    });
+  } catch (error) {
+    toasts.show(`Not tagged: ${explain(error)}`, { tone: "danger" });
+  }
+}
+
+function complain(project: number, failed: Map<Ticket, unknown>, wanted: TicketChange) {
+  const [first] = failed.values();
+  if (!first) return;
+  const ids = [...failed.keys()].map((ticket) => ticket.id);
+  const what = failed.size === 1 ? "Not changed" : `${count(failed.size)} not changed`;
+  toasts.show(`${what}: ${explain(first)}`, {
+    tone: "danger",
+    action: { label: "Try again", run: () => void change(project, ids, wanted) },
+  });
+}
+
+/** Runs something for each ticket; what failed, with its error. */
+async function all(
+  list: Ticket[],
+  run: (ticket: Ticket) => Promise<unknown>,
+): Promise<Map<Ticket, unknown>> {
+  const failed = new Map<Ticket, unknown>();
+  const rest = [...list];
+  const worker = async () => {
+    for (let ticket = rest.shift(); ticket; ticket = rest.shift()) {
+      try {
+        await run(ticket);
+      } catch (error) {
+        failed.set(ticket, error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return failed;
+}
+
+function isDifferent(ticket: Ticket, wanted: TicketChange): boolean {
+  const same = (one: Ticket["assignee"], other: TicketChange["assignee"]) =>
+    one?.type === other?.type && one?.id === other?.id;
+  if (wanted.status !== undefined && wanted.status !== ticket.status) return true;
+  if (wanted.priority !== undefined && (wanted.priority ?? "") !== (ticket.priority ?? ""))
+    return true;
+  if (wanted.assignee !== undefined && !same(ticket.assignee, wanted.assignee)) return true;
+  if (wanted.tags && wanted.tags.join() !== ticket.tags.join()) return true;
+  if (wanted.snoozed_until !== undefined && wanted.snoozed_until !== ticket.snoozed_until)
+    return true;
+  return wanted.sla_due_at !== undefined && wanted.sla_due_at !== ticket.sla_due_at;
+}
+
+const count = (number: number) => (number === 1 ? "1 ticket" : `${number} tickets`);
+
+function describe(done: Ticket[], wanted: TicketChange): string {
+  const what = done.length === 1 ? `#${done[0]?.ticket_number}` : count(done.length);
+  if (wanted.snoozed_until) return `${what} snoozed until ${until(wanted.snoozed_until)}`;
+  if (wanted.snoozed_until === null) return `${what} is back`;
+  if (wanted.status) return `${what}: ${STATUS_WORDS[wanted.status].toLowerCase()}`;
+  if (wanted.priority) return `${what}: ${PRIORITY_WORDS[wanted.priority].toLowerCase()} priority`;
+  if (wanted.priority === null) return `${what}: no priority`;
+  if (wanted.assignee === null) return `${what} unassigned`;
+  if (wanted.assignee) return `${what} assigned to ${assignees.nameOf(wanted.assignee)}`;
+  if (wanted.tags) return `${what}: tags changed`;
+  return `${what} changed`;
+}

@@ -1,0 +1,82 @@
+/**
+ * What is being written. With every letter it is in the browser, soon afterwards on the server too: so neither a crash nor
+ * another computer loses it. What could not be brought to the server is brought there later.
+ */
+import { SvelteMap } from "svelte/reactivity";
+import * as api from "~/api/drafts";
+import { ApiError } from "~/api/client";
+import { keep, kept } from "~/lib/storage";
+
+const SAVE_MS = 1_200;
+const RETRY_MS = 10_000;
+const PREFIX = "thicket.draft";
+
+interface Local {
+  text: string;
+  at: number;
+}
+
+export type DraftKind = "reply" | "note";
+
+class Drafts {
+  readonly #texts = new SvelteMap<string, string>();
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #asked = new Set<string>();
+
+  textOf(project: number, ticket: string, kind: DraftKind): string {
+    const id = idOf(project, ticket, kind);
+    return this.#texts.get(id) ?? kept<Local | null>(id, null)?.text ?? "";
+  }
+
+  set(project: number, ticket: string, kind: DraftKind, text: string) {
+    const id = idOf(project, ticket, kind);
+    this.#texts.set(id, text);
+    keep(id, text ? { text, at: Date.now() } : null);
+    this.#save(project, ticket, kind, SAVE_MS);
+  }
+
+  /** Takes over what was written elsewhere, if it is newer than what is here. Asked once for each ticket. */
+  async load(project: number, ticket: string, kind: DraftKind): Promise<void> {
+    const id = idOf(project, ticket, kind);
+    if (this.#asked.has(id)) return;
+    this.#asked.add(id);
+    try {
+      const draft = await api.find(project, keyOf(ticket, kind));
+      const here = kept<Local | null>(id, null);
+      const isNewer = !here || new Date(draft.updated_at).getTime() > here.at;
+      if (isNewer && draft.content && !this.#timers.has(id)) this.#texts.set(id, draft.content);
+    } catch {
+      // What is here is what there is.
+    }
+  }
+
+  #save(project: number, ticket: string, kind: DraftKind, waitMs: number) {
+    const id = idOf(project, ticket, kind);
+    clearTimeout(this.#timers.get(id));
+    const save = async () => {
+      const text = this.#texts.get(id) ?? "";
+      try {
+        const key = keyOf(ticket, kind);
+        if (text) await api.update(project, key, text);
+        else await api.destroy(project, key);
+        this.#timers.delete(id);
+      } catch (error) {
+        this.#timers.delete(id);
+        // Refused for good: the browser's copy has to do.
+        if (!(error instanceof ApiError) || error.status >= 500) {
+          this.#save(project, ticket, kind, RETRY_MS);
+        }
+      }
+    };
+    this.#timers.set(
+      id,
+      setTimeout(() => void save(), waitMs),
+    );
+  }
+}
+
+const idOf = (project: number, ticket: string, kind: DraftKind) =>
+  `${PREFIX}.${project}.${ticket}.${kind}`;
+const keyOf = (ticket: string, kind: DraftKind) => `ticket:${ticket}:${kind}`;
+
+export const drafts = new Drafts();

@@ -1,0 +1,30 @@
+/** Prepared replies, and what their variables stand for. */
+import * as api from "~/api/macros";
+import type { Macro } from "~/api/macros";
+import type { Ticket } from "~/api/tickets";
+import { customerName } from "~/lib/tickets";
+
+class Macros {
+  list: Macro[] = $state.raw([]);
+
+  async load(project: number) {
+    try {
+      this.list = (await api.list(project)).results;
+    } catch {
+      // None can be offered then.
+    }
+  }
+}
+
+/** A macro's text for this ticket and this person. An unknown variable stays as it is. */
+export function fill(content: string, ticket: Ticket, agent: { name: string; firstName: string }) {
+  const values: Record<string, string> = {
+    "customer.name": customerName(ticket),
+    "ticket.number": String(ticket.ticket_number),
+    "agent.name": agent.name,
+    "agent.first_name": agent.firstName,
+  };
+  return content.replace(/\{\{\s*([\w.]+)\s*\}\}/g, (whole, name: string) => values[name] ?? whole);
+}
+
+export const macros = new Macros();

@@ -1,0 +1,274 @@
+/** The ticket that is open: its messages, what was done to it, who else looks at it, and what is on its way out. */
+import * as activityApi from "~/api/activity";
+import type { Activity } from "~/api/activity";
+import { ApiError, explain, isAbort, NetworkError } from "~/api/client";
+import * as api from "~/api/tickets";
+import type { NewReply, Status, Ticket, TicketMessage } from "~/api/tickets";
+import type { UserBasic } from "~/api/types";
+import { outbox, type Outgoing } from "./outbox.svelte";
+import { tickets } from "./tickets.svelte";
+
+/** Messages that are read at once. */
+const PAGE = 200;
+/** Threads that are kept for coming back to. */
+const KEPT = 60;
+const GATHER_MS = 40;
+const HEARTBEAT_MS = 10_000;
+
+interface Content {
+  messages: TicketMessage[];
+  activities: Activity[];
+  /** Messages before the first one that is here. */
+  earlier: number;
+}
+
+export type Viewer = UserBasic & { is_typing?: boolean };
+
+class Thread {
+  id: string | null = $state(null);
+  content: Content | null = $state.raw(null);
+  state: "loading" | "ready" | "missing" | "failed" = $state("loading");
+  failure: string | null = $state(null);
+  viewers: Viewer[] = $state.raw([]);
+
+  readonly ticket: Ticket | undefined = $derived(tickets.find(this.id ?? undefined));
+  readonly outgoing: Outgoing[] = $derived(outbox.list.filter((item) => item.ticketId === this.id));
+  /** The newest message of the customer, for noticing that there is a newer one. */
+  readonly lastCustomerMessage: TicketMessage | undefined = $derived(
+    this.content?.messages.findLast((message) => isByCustomer(message)),
+  );
+
+  #project = 0;
+  #abort = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isTyping = false;
+  readonly #kept = new Map<string, Content>();
+
+  /** Opens a ticket by its number. What is known of it shows at once. */
+  async open(project: number, number: number): Promise<void> {
+    this.close();
+    this.#project = project;
+    const { signal } = this.#abort;
+    const known = tickets.findByNumber(number);
+    if (known) {
+      this.id = known.id;
+      this.content = this.#kept.get(known.id) ?? null;
+      this.state = this.content ? "ready" : "loading";
+    }
+    try {
+      const messages = this.#readMessages(known?.id ?? String(number), signal);
+      // An error of one of them is told once, by the one that is waited for.
+      messages.catch(() => undefined);
+      const ticket = await api.find(project, known?.id ?? number, signal);
+      tickets.put(ticket);
+      this.id = ticket.id;
+      const [content, activities] = await Promise.all([
+        messages,
+        this.#readActivities(ticket.id, signal),
+      ]);
+      this.#take(ticket.id, { ...content, activities });
+      this.state = "ready";
+      void this.#beat(signal);
+    } catch (error) {
+      if (isAbort(error)) return;
+      const isMissing = error instanceof ApiError && error.status === 404;
+      this.failure = explain(error);
+      this.state = isMissing ? "missing" : "failed";
+    }
+  }
+
+  close() {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    clearTimeout(this.#timer);
+    this.id = null;
+    this.content = null;
+    this.viewers = [];
+    this.failure = null;
+    this.state = "loading";
+    this.#isTyping = false;
+  }
+
+  /** Reads a ticket's messages ahead, so that opening it takes no time. Nothing is marked as read by it. */
+  async prefetch(project: number, id: string): Promise<void> {
+    if (this.#kept.has(id)) return;
+    this.#project = project;
+    try {
+      const signal = AbortSignal.timeout(10_000);
+      const [content, activities] = await Promise.all([
+        this.#readMessages(id, signal),
+        this.#readActivities(id, signal),
+      ]);
+      this.#keep(id, { ...content, activities });
+    } catch {
+      // It is read again when the ticket is opened.
+    }
+  }
+
+  /** Something happened to a ticket: what is open is read again, what is kept is forgotten. */
+  touch(id: string) {
+    if (id !== this.id) {
+      this.#kept.delete(id);
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.refresh(), GATHER_MS);
+  }
+
+  forgetKept() {
+    this.#kept.clear();
+  }
+
+  async refresh(): Promise<void> {
+    const { id } = this;
+    if (!id) return;
+    const { signal } = this.#abort;
+    try {
+      const isSeen = document.visibilityState === "visible" && document.hasFocus();
+      const [content, activities] = await Promise.all([
+        this.#readMessages(id, signal),
+        this.#readActivities(id, signal),
+      ]);
+      // Only who can see it has read it.
+      if (isSeen) tickets.put(await api.find(this.#project, id, signal));
+      if (this.id === id) this.#take(id, { ...content, activities });
+    } catch (error) {
+      if (!isAbort(error)) this.failure = explain(error);
+    }
+  }
+
+  /** Reads the messages before those that are here. */
+  async loadEarlier(): Promise<void> {
+    const { id, content } = this;
+    if (!id || !content || content.earlier === 0) return;
+    const limit = Math.min(PAGE, content.earlier);
+    const query = { limit, offset: content.earlier - limit };
+    const page = await api.listMessages(this.#project, id, query, this.#abort.signal);
+    if (this.id !== id) return;
+    this.#take(id, {
+      ...content,
+      messages: [...page.results, ...content.messages],
+      earlier: content.earlier - limit,
+    });
+  }
+
+  /**
+   * Sends a reply or a note. It shows at once; if it cannot be sent, it stays where it is, with what went wrong and a way to
+   * try again. `then` is set as the ticket's status afterwards.
+   */
+  send(reply: NewReply, then: Status | null = null): Promise<void> {
+    if (!this.id) return Promise.resolve();
+    return this.deliver(outbox.add(this.#project, this.id, reply, then));
+  }
+
+  async deliver(item: Outgoing): Promise<void> {
+    const wasTried = item.attempts > 0;
+    outbox.update(item.localId, { state: "sending", error: null, attempts: item.attempts + 1 });
+    try {
+      // An answer may have been lost on the way back: what arrived is not sent again.
+      const sent =
+        (wasTried ? await this.#findSent(item) : null) ??
+        (await api.reply(item.project, item.ticketId, item.reply));
+      this.#arrived(item.ticketId, sent);
+      outbox.remove(item.localId);
+      if (item.then) await tickets.update(item.project, item.ticketId, { status: item.then });
+    } catch (error) {
+      const isUnsure = error instanceof NetworkError;
+      outbox.update(item.localId, { state: "failed", error: explain(error), isUnsure });
+    }
+  }
+
+  async #findSent(item: Outgoing): Promise<TicketMessage | null> {
+    const page = await this.#readMessages(item.ticketId, AbortSignal.timeout(15_000));
+    const isIt = (message: TicketMessage) =>
+      message.content === item.reply.message.trim() &&
+      message.is_private === item.reply.is_private &&
+      !isByCustomer(message) &&
+      new Date(message.created_at).getTime() >= item.at - 5_000;
+    return page.messages.find(isIt) ?? null;
+  }
+
+  #arrived(ticketId: string, message: TicketMessage) {
+    if (ticketId !== this.id || !this.content) return;
+    if (this.content.messages.some((one) => one.id === message.id)) return;
+    this.#take(ticketId, { ...this.content, messages: [...this.content.messages, message] });
+  }
+
+  async updateNote(note: TicketMessage, text: string) {
+    const { id } = this;
+    if (!id || !this.content) return;
+    const changed = await api.updateNote(this.#project, id, note.id, text);
+    const messages = this.content.messages.map((one) => (one.id === note.id ? changed : one));
+    this.#take(id, { ...this.content, messages });
+  }
+
+  async destroyNote(note: TicketMessage) {
+    const { id } = this;
+    if (!id || !this.content) return;
+    await api.destroyNote(this.#project, id, note.id);
+    const messages = this.content.messages.filter((one) => one.id !== note.id);
+    this.#take(id, { ...this.content, messages });
+  }
+
+  /** Others see that something is being written. */
+  setTyping(isTyping: boolean) {
+    if (isTyping === this.#isTyping) return;
+    this.#isTyping = isTyping;
+    void this.#look(this.#abort.signal);
+  }
+
+  setViewers(id: string, viewers: Viewer[]) {
+    if (id === this.id) this.viewers = viewers;
+  }
+
+  async #beat(signal: AbortSignal) {
+    await this.#look(signal);
+    const timer = setInterval(() => {
+      if (document.visibilityState === "visible") void this.#look(signal);
+    }, HEARTBEAT_MS);
+    signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+  }
+
+  async #look(signal: AbortSignal) {
+    const { id } = this;
+    if (!id || signal.aborted) return;
+    try {
+      const { viewers } = await api.lookAt(this.#project, id, this.#isTyping);
+      if (!signal.aborted) this.viewers = viewers;
+    } catch {
+      // Who else looks is nice to know, and no more.
+    }
+  }
+
+  async #readMessages(id: string, signal: AbortSignal): Promise<Omit<Content, "activities">> {
+    const query = { limit: PAGE, offset: 0 };
+    const first = await api.listMessages(this.#project, id, query, signal);
+    if (first.count <= PAGE) return { messages: first.results, earlier: 0 };
+    const offset = first.count - PAGE;
+    const last = await api.listMessages(this.#project, id, { limit: PAGE, offset }, signal);
+    return { messages: last.results, earlier: offset };
+  }
+
+  async #readActivities(id: string, signal: AbortSignal): Promise<Activity[]> {
+    const page = await activityApi.listOfTicket(this.#project, id, signal);
+    return page.results.toReversed();
+  }
+
+  #take(id: string, content: Content) {
+    this.content = content;
+    this.#keep(id, content);
+  }
+
+  #keep(id: string, content: Content) {
+    this.#kept.delete(id);
+    this.#kept.set(id, content);
+    const oldest = this.#kept.keys().next();
+    if (this.#kept.size > KEPT && !oldest.done) this.#kept.delete(oldest.value);
+  }
+}
+
+export function isByCustomer(message: TicketMessage): boolean {
+  return message.author_type === "customer" && !message.is_private;
+}
+
+export const thread = new Thread();
