@@ -1,19 +1,36 @@
 /** Signing in and out, the first set-up, and invitations. */
 import { get, post } from "./client.ts";
+import type { Me } from "./types.ts";
+
+export const signIn = (email: string, password: string) =>
+  post<Me>("/api/login/", { email, password });
+
+export const signOut = () => post<undefined>("/api/logout/");
 
 /** Whether this server waits for its first person. */
-export const findSetup = () => get<{ needs_setup: boolean }>("/api/setup/");
+export const findSetup = () => get<{ is_needed: boolean }>("/api/setup/");
 
-export interface NewAdmin {
-  organization: string;
-  first_name: string;
+export interface NewServer {
+  organization_name: string;
+  project_name: string;
+  name: string;
   email: string;
   password: string;
 }
 
-export const setUp = (admin: NewAdmin) => post<unknown>("/api/setup/", admin);
+/** Makes the first organisation, project and admin, and signs the admin in. */
+export const setUp = (server: NewServer) => post<Me>("/api/setup/", server);
 
-export const signIn = (email: string, password: string) =>
-  post<unknown>("/api/login/", { email, password });
+export interface Invite {
+  organization_name: string;
+  email: string;
+  level?: string | null;
+}
 
-export const signOut = () => post<unknown>("/api/logout/");
+/** What an invitation is to. */
+export const findInvite = (token: string) =>
+  get<Invite>(`/api/invites/${encodeURIComponent(token)}/`);
+
+/** Joins, and signs in. */
+export const acceptInvite = (token: string, person: { name: string; password: string }) =>
+  post<Me>(`/api/invites/${encodeURIComponent(token)}/`, person);

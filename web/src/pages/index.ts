@@ -24,6 +24,18 @@ export const pages: PageEntry[] = [
     isOpen: true,
   },
   {
+    name: "setup",
+    path: "/setup",
+    load: () => import("./setup/SetupPage.svelte"),
+    isOpen: true,
+  },
+  {
+    name: "invite",
+    path: "/invite/:token",
+    load: () => import("./invite/InvitePage.svelte"),
+    isOpen: true,
+  },
+  {
     name: "inbox",
     path: "/project/:project/inbox/:view?/:ticket?",
     load: () => import("./inbox/InboxPage.svelte"),

@@ -6,6 +6,7 @@ export const paths = {
   home: () => "/",
   signin: (next?: string) =>
     next && next !== "/" ? `/signin?next=${encodeURIComponent(next)}` : "/signin",
+  setup: () => "/setup",
   /** A view of the inbox, and the ticket that is open in it. */
   inbox: (projectId: number | string, view = "open", ticketNumber?: number | string) =>
     `${project(projectId)}/inbox/${encodeURIComponent(view)}${ticketNumber === undefined ? "" : `/${ticketNumber}`}`,

@@ -4,6 +4,7 @@
  */
 import type { IconName } from "~/components/icons";
 import { isWriting, nameOfKey } from "~/lib/keys";
+import { untrack } from "svelte";
 import { preferences } from "./preferences.svelte";
 
 export interface Command {
@@ -39,11 +40,12 @@ class Commands {
 
   /** Offers commands until the returned function is called: made for `$effect`. */
   offer(commands: () => Command[]): () => void {
+    const changed = () => untrack(() => (this.#version += 1));
     this.#offers.add(commands);
-    this.#version += 1;
+    changed();
     return () => {
       this.#offers.delete(commands);
-      this.#version += 1;
+      changed();
     };
   }
 
