@@ -14,6 +14,8 @@ pub(crate) enum Offer {
     StreamOrJson,
     /// JSON, or a stream of events for who names that.
     JsonOrStream,
+    /// Bytes of some type, whatever the client names.
+    Anything,
 }
 
 /// What is answered.
@@ -36,6 +38,7 @@ pub(crate) fn negotiate(headers: &HeaderMap, offer: Offer) -> Result<Accepted, A
     let accept = Accept::of(headers);
     let chosen = match offer {
         Offer::Json => (accept.any || accept.application || accept.json).then_some(Accepted::Json),
+        Offer::Anything => Some(Accepted::Json),
         Offer::StreamOrJson if accept.stream => Some(Accepted::Stream {
             delta: accept.delta,
         }),

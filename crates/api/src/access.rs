@@ -24,6 +24,7 @@ pub struct Access {
     admin: bool,
     throttle: bool,
     session: bool,
+    uploads: bool,
 }
 
 impl Access {
@@ -52,6 +53,7 @@ impl Access {
             admin: false,
             throttle: true,
             session: false,
+            uploads: false,
         }
     }
 
@@ -83,6 +85,25 @@ impl Access {
     pub const fn may_stream(self) -> Self {
         Self {
             offer: Offer::JsonOrStream,
+            ..self
+        }
+    }
+
+    /// The endpoint answers with bytes, whatever the client says that it takes.
+    #[must_use]
+    pub const fn any_form(self) -> Self {
+        Self {
+            offer: Offer::Anything,
+            ..self
+        }
+    }
+
+    /// The endpoint takes a file. Its body is not looked into for credentials: they come in a header, in the query or
+    /// with the session.
+    #[must_use]
+    pub const fn uploads(self) -> Self {
+        Self {
+            uploads: true,
             ..self
         }
     }
@@ -151,7 +172,13 @@ impl App {
             &parts.headers,
         );
         let mut body = RequestBody::new(body);
-        let caller = auth::authenticate(self, &parts, &query, &mut body, &base_url).await?;
+        let mut nothing = RequestBody::new(axum::body::Body::empty());
+        let readable = if access.uploads {
+            &mut nothing
+        } else {
+            &mut body
+        };
+        let caller = auth::authenticate(self, &parts, &query, readable, &base_url).await?;
         let key = caller.key.as_ref();
         if access.session && key.is_some() {
             return Err(ApiError::permission_denied(

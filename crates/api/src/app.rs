@@ -3,6 +3,7 @@
 use crate::accounts::Passwords;
 use crate::address::Networks;
 use crate::cache::Caches;
+use blobs::Blobs;
 use bus::{Bus, Cache, Limits, Pokes, Presence};
 use model::rates::{Limit, THROTTLES, Throttle};
 use model::{Env, ProjectId};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use store::sealed::SecretKey;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// How long the number of unread messages is kept (tickets.md 9).
@@ -77,8 +79,10 @@ pub struct Shared {
     pub store: Store,
     /// Runs the turns.
     pub assistant: assistant::Engine,
-    /// Seals the secrets that are stored.
+    /// Seals the secrets that are stored, and signs links to files.
     pub secret_key: SecretKey,
+    /// The bytes of uploaded files.
+    pub blobs: Blobs,
     /// Time and randomness.
     pub env: Env,
     /// What the processes of a cluster tell each other over.
@@ -96,6 +100,8 @@ pub struct Shared {
     /// Cancelled when the server begins to shut down: open streams end, new work is refused.
     pub shutdown: CancellationToken,
     pub(crate) caches: Caches,
+    /// Who takes a file in at the moment.
+    pub(crate) uploads: Semaphore,
     pub(crate) passwords: Passwords,
 }
 
@@ -105,6 +111,7 @@ impl App {
         store: Store,
         assistant: assistant::Engine,
         secret_key: SecretKey,
+        blobs: Blobs,
         env: Env,
         config: ApiConfig,
     ) -> Self {
@@ -113,6 +120,8 @@ impl App {
             store,
             assistant,
             secret_key,
+            blobs,
+            uploads: Semaphore::new(crate::media::UPLOADS),
             limits: Limits::new(&bus, env.clone()),
             unread: Cache::new(
                 &bus,

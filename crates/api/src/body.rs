@@ -29,6 +29,16 @@ impl RequestBody {
         Self::Unread(Mutex::new(body))
     }
 
+    /// The body itself, for a handler that reads it in its own way. Empty when it has been read already.
+    pub(crate) fn take(&mut self) -> axum::body::Body {
+        match self {
+            Self::Unread(body) => {
+                std::mem::take(body.get_mut().unwrap_or_else(PoisonError::into_inner))
+            }
+            Self::Read(_) => axum::body::Body::empty(),
+        }
+    }
+
     /// The body as a JSON value. An empty body is an empty object.
     ///
     /// # Errors
@@ -88,8 +98,21 @@ pub(crate) async fn receive(
     headers: &HeaderMap,
     limit: usize,
 ) -> Result<Bytes, ApiError> {
+    receive_within(body, headers, limit, RECEIVE_TIMEOUT).await
+}
+
+/// As [`receive`], within this time.
+///
+/// # Errors
+/// As [`receive`].
+pub(crate) async fn receive_within(
+    body: axum::body::Body,
+    headers: &HeaderMap,
+    limit: usize,
+    timeout: Duration,
+) -> Result<Bytes, ApiError> {
     let receiving = collect(body, headers, limit);
-    tokio::time::timeout(RECEIVE_TIMEOUT, receiving)
+    tokio::time::timeout(timeout, receiving)
         .await
         .map_err(|_| ApiError::new(Code::RequestTimeout))?
 }

@@ -165,6 +165,11 @@ impl Call {
         self.body.value(&self.headers, limit).await
     }
 
+    /// The body as it comes, on a route that [takes files](crate::Access::uploads).
+    pub(crate) fn take_body(&mut self) -> axum::body::Body {
+        self.body.take()
+    }
+
     /// A header's value, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

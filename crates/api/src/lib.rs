@@ -19,6 +19,7 @@ mod body;
 mod cache;
 mod call;
 mod capture;
+mod comments;
 mod conversations;
 mod cookies;
 mod cors;
@@ -30,6 +31,7 @@ mod guidance;
 mod health;
 mod keys;
 mod macros;
+mod media;
 mod members;
 mod metrics;
 mod openapi;
@@ -54,6 +56,7 @@ pub use app::{ApiConfig, App, Shared, StatusCodes};
 pub use call::{Call, Caller, PathParams, Query};
 pub use edge::RequestId;
 pub use error::ApiError;
+pub use media::UnusedMediaError;
 pub use openapi::{CommonErrors, openapi};
 pub use routing::Routes;
 pub use serve::{ServeConfig, serve};
@@ -83,6 +86,8 @@ fn routes() -> Routes {
         .merge(macros::routes())
         .merge(guidance::routes())
         .merge(tags::routes())
+        .merge(comments::routes())
+        .merge(media::routes())
         .merge(tickets::routes())
         .merge(drafts::routes())
 }
@@ -95,6 +100,7 @@ pub fn router(app: &App, pages: Router) -> Router {
         .merge(openapi::router())
         .merge(health::router(app.clone()))
         .merge(capture::router(app.clone()))
+        .merge(media::router(app.clone()))
         .merge(pages)
         .fallback(routing::fallback);
     Router::new()

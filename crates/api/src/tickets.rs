@@ -12,6 +12,8 @@ mod presence;
 mod schema;
 mod view;
 
+pub(crate) use view::raw;
+
 use crate::{Access, ApiError, Call, Routes};
 use axum::http::StatusCode;
 use model::tickets::TicketKey;

@@ -5,6 +5,7 @@
 //! in through [`Env`], so every rule can be tested by a table.
 
 pub mod articles;
+pub mod comments;
 pub mod contextual_tools;
 pub mod conversations;
 pub mod datetime;

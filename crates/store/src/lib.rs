@@ -11,6 +11,7 @@ pub mod articles;
 pub mod availability;
 mod backup;
 mod check;
+pub mod comments;
 #[cfg(test)]
 mod conformance;
 mod conn;
@@ -27,6 +28,7 @@ pub mod keys;
 mod lite;
 pub mod lock;
 pub mod macros;
+pub mod media;
 pub mod messages;
 mod migrate;
 pub mod organizations;
@@ -49,7 +51,7 @@ pub mod users;
 mod value;
 pub mod views;
 
-pub use backup::{BackupError, BackupReport, DATABASE_FILE, RestoreReport, restore};
+pub use backup::{ATTACHMENTS, BackupError, BackupReport, DATABASE_FILE, RestoreReport, restore};
 pub use check::Finding;
 pub use conn::{Conn, Engine};
 pub use error::{ConstraintKind, Error, Result};

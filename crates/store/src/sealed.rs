@@ -4,8 +4,11 @@
 //! XChaCha20-Poly1305, with a random nonce for each value: its 24 bytes are enough to draw without counting.
 
 use crate::hex::hex;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac as _};
 use model::Env;
 use sha2::{Digest, Sha256};
 use std::fs::{self, OpenOptions};
@@ -22,9 +25,12 @@ pub const MIN_SECRET_CHARS: usize = 16;
 const FORMAT: u8 = 1;
 const NONCE_LENGTH: usize = 24;
 
-/// The key that secrets are sealed under. Not shown by `Debug`.
+/// The key that secrets are sealed under and links are signed with. Not shown by `Debug`.
 #[derive(Clone)]
-pub struct SecretKey(XChaCha20Poly1305);
+pub struct SecretKey {
+    cipher: XChaCha20Poly1305,
+    signing: [u8; 32],
+}
 
 impl std::fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -89,11 +95,37 @@ impl SecretKey {
     }
 
     fn from_secret(secret: &[u8]) -> Self {
-        let digest = Sha256::new_with_prefix(b"thicket secret key v1\0")
-            .chain_update(secret)
-            .finalize();
-        let key: [u8; 32] = digest.into();
-        Self(XChaCha20Poly1305::new(&key.into()))
+        let derived = |purpose: &[u8]| -> [u8; 32] {
+            let digest = Sha256::new_with_prefix(purpose).chain_update(secret);
+            digest.finalize().into()
+        };
+        Self {
+            cipher: XChaCha20Poly1305::new(&derived(b"thicket secret key v1\0").into()),
+            signing: derived(b"thicket signing key v1\0"),
+        }
+    }
+
+    /// A signature of a text, in 43 URL-safe characters. `purpose` says what it is for: a signature made for one
+    /// purpose is worth nothing for another.
+    pub fn sign(&self, purpose: &str, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.mac(purpose, text).finalize().into_bytes())
+    }
+
+    /// Whether a text was signed with this key for this purpose. Takes the same time for every wrong signature.
+    pub fn verify(&self, purpose: &str, text: &str, signature: &str) -> bool {
+        let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else {
+            return false;
+        };
+        self.mac(purpose, text).verify_slice(&signature).is_ok()
+    }
+
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
+    fn mac(&self, purpose: &str, text: &str) -> Hmac<Sha256> {
+        let mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&self.signing);
+        let mac = mac.expect("32 bytes are a key");
+        mac.chain_update(purpose.as_bytes())
+            .chain_update([0])
+            .chain_update(text.as_bytes())
     }
 
     /// Encrypts a secret. `purpose` says what it is (`project.secret_token 7`): a value that somebody moved to
@@ -110,7 +142,7 @@ impl SecretKey {
             aad: purpose.as_bytes(),
         };
         let encrypted = self
-            .0
+            .cipher
             .encrypt(XNonce::from_slice(&nonce), payload)
             .expect("texts up to 256 GiB can be encrypted");
         let mut sealed = Vec::with_capacity(1 + NONCE_LENGTH + encrypted.len());
@@ -133,7 +165,7 @@ impl SecretKey {
             msg: encrypted,
             aad: purpose.as_bytes(),
         };
-        self.0
+        self.cipher
             .decrypt(XNonce::from_slice(nonce), payload)
             .map_err(|_| OpenError)
     }
@@ -254,5 +286,20 @@ mod tests {
         fs::write(dir.path().join(KEY_FILE), "").unwrap();
         let error = SecretKey::load_or_create(dir.path(), &env).unwrap_err();
         assert!(matches!(error, KeyError::NoKey(_)), "{error}");
+    }
+
+    #[test]
+    fn a_signature_is_for_one_purpose_one_text_and_one_key() {
+        let key = SecretKey::from_text("a secret of some length").unwrap();
+        let signature = key.sign("media", "1/a");
+        assert_eq!(signature.len(), 43);
+        assert!(key.verify("media", "1/a", &signature));
+        assert!(!key.verify("media", "1/b", &signature));
+        assert!(!key.verify("medi", "a1/a", &signature));
+        assert!(!key.verify("media", "1/a", ""));
+        assert!(!key.verify("media", "1/a", &signature[1..]));
+        assert!(!key.verify("media", "1/a", "\u{e4}"));
+        let other = SecretKey::from_text("another secret of length").unwrap();
+        assert!(!other.verify("media", "1/a", &signature));
     }
 }

@@ -1,7 +1,8 @@
 //! Support tickets: rows, counters, events and activities, each operation in one transaction.
 //!
-//! What locks, locks in this order, so that no two operations wait for each other: tickets (by id), then the
-//! project's event counter, then its totals. So events are appended before totals are moved.
+//! What locks, locks in this order, so that no two operations wait for each other: tickets (by id), then files that
+//! messages link (by id), then the project's event counter, then its totals. So events are appended before totals are
+//! moved.
 
 pub(crate) mod background;
 mod bulk;
@@ -25,6 +26,7 @@ pub use log::{Actor, ActorKind};
 pub use merge::{MergeError, MergeNotes, Merged, merge};
 pub use messages::{
     MessageWriteError, add_message, delete_message, edit_message, find_message, list_messages,
+    restore_message,
 };
 pub use rows::{find, find_for_update};
 pub use tags::{TagUsage, find_tag, list_tags, replace_tag};

@@ -4,6 +4,7 @@ use crate::client::{Api, Chat, Session};
 use crate::clock::ShiftedClock;
 use api::{ApiConfig, App, ServeConfig};
 use assistant::{Answerer, Config};
+use blobs::{Blobs, Place};
 use bus::{Bus, RedisUrl};
 use llm::{Provider, ProviderConfig, ProviderKind};
 use model::settings::ProjectSettings;
@@ -105,6 +106,10 @@ impl Setup {
             store.clone(),
             assistant.clone(),
             secret_key.clone(),
+            Blobs::open(&Place::Folder(
+                self.place.data_dir().join(store::ATTACHMENTS),
+            ))
+            .unwrap(),
             env.clone(),
             self.api.clone(),
         );

@@ -1,12 +1,13 @@
 //! Where the data is: the database, and the key that seals its secrets.
 
-use crate::config::Config;
+use crate::config::{BucketUrl, Config};
 use anyhow::{Context as _, bail};
+use blobs::{Blobs, Place};
 use model::Env;
 use std::fs;
 use std::path::Path;
 use store::sealed::SecretKey;
-use store::{DATABASE_FILE, Store, StoreConfig, Target};
+use store::{ATTACHMENTS, DATABASE_FILE, Store, StoreConfig, Target};
 
 /// What to do when there is no database yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,31 @@ pub(crate) async fn open(config: &Config, missing: Missing) -> anyhow::Result<St
         create_data_dir(&config.data_dir)?;
     }
     Ok(Store::open(&store).await?)
+}
+
+/// Where the bytes of uploaded files are. What a bucket needs besides its name is in AWS's own variables, which this is
+/// the one place to read.
+///
+/// # Errors
+/// The folder cannot be made, or the bucket's settings cannot be used.
+pub(crate) fn blobs(config: &Config) -> anyhow::Result<Blobs> {
+    let place = match &config.attachments_url {
+        None => {
+            create_data_dir(&config.data_dir)?;
+            Place::Folder(config.data_dir.join(ATTACHMENTS))
+        }
+        Some(BucketUrl { bucket, prefix }) => Place::Bucket {
+            bucket: bucket.clone(),
+            prefix: prefix.clone(),
+            settings: std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .filter(|(name, _)| name.starts_with("AWS_"))
+                .collect(),
+        },
+    };
+    Blobs::open(&place).context("the place for uploaded files")
 }
 
 /// Makes the data directory, readable by its owner only.

@@ -1,5 +1,6 @@
-//! Erases, in the background, what was deleted long enough ago, and sessions that have expired.
+//! Erases, in the background, what was deleted long enough ago, files that nothing needs, and sessions that have expired.
 
+use api::App;
 use model::{Env, Timestamp};
 use std::time::Duration;
 use store::{Store, erasure, outbox, sessions, tickets};
@@ -24,7 +25,8 @@ const MAIL_LIVES: Duration = Duration::from_secs(30 * 86_400);
 const SESSIONS_AT_ONCE: i64 = 500;
 
 /// Works until it is told to stop; its first round is at once.
-pub(crate) async fn run(store: Store, env: Env, grace: Duration, stop: CancellationToken) {
+pub(crate) async fn run(app: App, grace: Duration, stop: CancellationToken) {
+    let (store, env) = (app.store.clone(), app.env.clone());
     let mut rounds = tokio::time::interval(ROUND);
     loop {
         tokio::select! {
@@ -35,6 +37,14 @@ pub(crate) async fn run(store: Store, env: Env, grace: Duration, stop: Cancellat
             Ok(0) => {}
             Ok(tickets) => tracing::info!(tickets, "erased deleted tickets"),
             Err(error) => tracing::warn!(%error, "deleted tickets could not be erased"),
+        }
+        // After the tickets, whose files may be nobody's now.
+        match app.remove_unused_media().await {
+            Ok(0) => {}
+            Ok(files) => tracing::info!(files, "removed files that no message links"),
+            Err(error) => {
+                tracing::warn!(%error, "files that no message links could not be removed")
+            }
         }
         match forget_sessions(&store, &env, &stop).await {
             Ok(0) => {}

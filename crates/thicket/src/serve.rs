@@ -5,6 +5,7 @@ use crate::{clockwork, data, janitor};
 use anyhow::Context as _;
 use api::{ApiConfig, App, ServeConfig};
 use assistant::{Answerer, Engine};
+use blobs::Blobs;
 use bus::Bus;
 use model::Env;
 use model::rates::{self, Limit};
@@ -29,6 +30,7 @@ const ANTHROPIC_MODEL: &str = "claude-sonnet-4-5";
 pub(crate) struct Server {
     store: Store,
     secret_key: SecretKey,
+    blobs: Blobs,
     env: Env,
     listener: TcpListener,
     address: SocketAddr,
@@ -61,6 +63,7 @@ impl Server {
         };
         let store = Store::open(&store_config).await?;
         let secret_key = data::secret_key(config, env)?;
+        let blobs = data::blobs(config)?;
         let bus = match &config.redis_url {
             Some(url) => Bus::connect(url, bus::PATIENCE).await?,
             None => Bus::in_process(),
@@ -74,6 +77,7 @@ impl Server {
         Ok(Self {
             store,
             secret_key,
+            blobs,
             env: env.clone(),
             listener,
             address,
@@ -122,19 +126,15 @@ impl Server {
         assistant.shutdown_grace = config.shutdown_grace;
         let engine = Engine::start(self.store.clone(), self.env.clone(), self.bus, assistant);
         let stop = CancellationToken::new();
-        let janitor = tokio::spawn(janitor::run(
-            self.store.clone(),
-            self.env.clone(),
-            config.delete_grace,
-            stop.clone(),
-        ));
         let app = App::new(
             self.store.clone(),
             engine.clone(),
             self.secret_key,
+            self.blobs,
             self.env,
             api_config(config),
         );
+        let janitor = tokio::spawn(janitor::run(app.clone(), config.delete_grace, stop.clone()));
         let clockwork = tokio::spawn(clockwork::run(app.clone(), stop.clone()));
         let pages = web::router(&web::Config {
             static_dir: config.static_dir.clone(),

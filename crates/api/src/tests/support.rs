@@ -118,7 +118,9 @@ impl Server {
             bus::Bus::in_process(),
             engine_config,
         );
-        let app = App::new(store.clone(), engine, key, env, config);
+        let folder = store.place().data_dir().join(store::ATTACHMENTS);
+        let blobs = blobs::Blobs::open(&blobs::Place::Folder(folder)).unwrap();
+        let app = App::new(store.clone(), engine, key, blobs, env, config);
         let pages = Router::new()
             .route("/", get(|| async { "hello" }))
             .route("/boom", get(boom));

@@ -12,7 +12,7 @@ use model::fields::Fields;
 use model::tickets::{
     MESSAGE_MAX, MESSAGES_PAGE, Message, NewMessage, Ticket, author_name, rich_content,
 };
-use model::{MessageId, Timestamp};
+use model::{MessageId, Timestamp, media};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -146,6 +146,7 @@ pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
     let content = text(&fields)?;
     let is_private = fields.boolean("is_private").or(false)?;
     let rich_content = rich_content(&fields)?;
+    media::check_linked(&content, rich_content.as_ref())?;
     let new = NewMessage {
         rich_content,
         ..NewMessage::by_team(id, user, content, is_private)

@@ -6,9 +6,9 @@ use crate::{ApiError, Call, CommonErrors};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use model::MessageId;
 use model::fields::Fields;
 use model::tickets::{MessageError, rich_content};
+use model::{MessageId, media};
 use serde_json::json;
 use store::tickets::{self, MessageWriteError};
 
@@ -35,6 +35,7 @@ pub(super) async fn partial_update(mut call: Call) -> Result<Response, ApiError>
     let id = check(&call, EDIT).await?;
     let fields = Fields::of(call.json().await?)?;
     let content = (text(&fields)?, rich_content(&fields)?);
+    media::check_linked(&content.0, content.1.as_ref())?;
     let project = scene.project;
     let view = call
         .app

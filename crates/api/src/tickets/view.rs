@@ -221,7 +221,7 @@ impl Viewer {
 }
 
 /// Stored JSON on its way out, without taking it apart.
-pub(super) fn raw(column: &str, json: String) -> store::Result<Box<RawValue>> {
+pub(crate) fn raw(column: &str, json: String) -> store::Result<Box<RawValue>> {
     RawValue::from_string(json)
         .map_err(|_| store::Error::Corrupt(format!("{column} holds no JSON")))
 }

@@ -113,7 +113,8 @@ fn list_files(
         let name = format!("{name}/{file_name}");
         if kind.is_dir() {
             list_files(&path, &name, files)?;
-        } else if kind.is_file() {
+        } else if kind.is_file() && !name.contains('#') {
+            // A name with that sign is a file that is being written.
             files.push((name, path));
         }
     }

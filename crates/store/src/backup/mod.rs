@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub const DATABASE_FILE: &str = "thicket.db";
 
 /// The folder of uploaded files in the data directory and in the archive.
-const ATTACHMENTS: &str = "attachments";
+pub const ATTACHMENTS: &str = "attachments";
 
 const MANIFEST: &str = "manifest.json";
 const FORMAT: u32 = 1;

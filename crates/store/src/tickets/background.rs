@@ -7,7 +7,7 @@ use super::log::{Actor, Log};
 use super::{Scene, WriteError, find_for_update, rows};
 use crate::activity::{self, NewActivity};
 use crate::statements::statements;
-use crate::{Conn, Error, Result, Store, params, projects};
+use crate::{Conn, Error, Result, Store, media, params, projects};
 use model::tickets::{SlaNotice, Status, TicketChange, TicketKey, due_notice};
 use model::{Env, ProjectId, TicketId, Timestamp};
 use serde_json::json;
@@ -199,6 +199,7 @@ async fn tell(
 pub async fn erase_deleted(c: &Conn, env: &Env, before: Timestamp, limit: i64) -> Result<usize> {
     let deleted: Vec<(ProjectId, TicketId, i64)> = c.all(DELETED, params![before, limit]).await?;
     for (project, id, number) in &deleted {
+        media::release(c, *project, *id, env.now()).await?;
         for statement in [ERASE_TEXTS, ERASE_TAGS, ERASE_MESSAGES, ERASE] {
             c.exec(statement, params![*project, *id]).await?;
         }

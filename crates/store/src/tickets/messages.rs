@@ -4,7 +4,7 @@ use super::log::Log;
 use super::totals::Totals;
 use super::{Scene, find_for_update, rows};
 use crate::statements::statements;
-use crate::{Conn, Error, FromRow, Result, Row, outbox, params};
+use crate::{Conn, Error, FromRow, Result, Row, media, outbox, params};
 use model::pagination::Page;
 use model::tickets::{
     Changed, Message, MessageError, NewMessage, Side, Ticket, TicketKey, fold, preview,
@@ -190,6 +190,8 @@ pub(super) async fn insert(
     ];
     c.exec_one(INSERT, values).await?;
     insert_text(c, project, it).await?;
+    let document = new.rich_content.as_ref();
+    media::bind(c, project, it.id, &it.content, document).await?;
     Ok(message)
 }
 
@@ -226,10 +228,10 @@ pub async fn edit_message(
     key: TicketKey,
     id: MessageId,
     check: impl FnOnce(&Message) -> Result<(), MessageError>,
-    (content, rich_content): (String, Option<Value>),
+    (content, document): (String, Option<Value>),
 ) -> Result<(Ticket, Message), MessageWriteError> {
     let (mut ticket, mut message) = open(c, scene.project, key, id, check).await?;
-    let rich_content = rich_content.map(|value| value.to_string());
+    let rich_content = document.as_ref().map(Value::to_string);
     if message.content == content && message.rich_content == rich_content {
         return Ok((ticket, message));
     }
@@ -238,6 +240,14 @@ pub async fn edit_message(
     message.version += 1;
     save(c, scene.project, &message).await?;
     insert_text(c, scene.project, &message).await?;
+    media::bind(
+        c,
+        scene.project,
+        message.id,
+        &message.content,
+        document.as_ref(),
+    )
+    .await?;
     if !message.is_private {
         show_last(c, &mut ticket).await?;
         rows::save(c, &ticket).await?;
@@ -266,6 +276,38 @@ pub async fn delete_message(
         ticket.message_count = (ticket.message_count - 1).max(0);
         if message.side != Side::Customer {
             ticket.unread_customer_count = (ticket.unread_customer_count - 1).max(0);
+        }
+        show_last(c, &mut ticket).await?;
+        rows::save(c, &ticket).await?;
+    }
+    let mut log = Log::new(scene);
+    log.message_changed(&ticket, &message);
+    log.write(c).await?;
+    Ok((ticket, message))
+}
+
+/// Brings a deleted message back; one that is not deleted stays as it is. `check` says whether the caller may.
+///
+/// # Errors
+/// Why not; otherwise when the store fails.
+pub async fn restore_message(
+    c: &Conn,
+    scene: &Scene,
+    key: TicketKey,
+    id: MessageId,
+    check: impl FnOnce(&Message) -> Result<(), MessageError>,
+) -> Result<(Ticket, Message), MessageWriteError> {
+    let (mut ticket, mut message) = open(c, scene.project, key, id, check).await?;
+    if !message.is_deleted {
+        return Ok((ticket, message));
+    }
+    message.is_deleted = false;
+    save(c, scene.project, &message).await?;
+    insert_text(c, scene.project, &message).await?;
+    if !message.is_private {
+        ticket.message_count += 1;
+        if message.side != Side::Customer {
+            ticket.unread_customer_count += 1;
         }
         show_last(c, &mut ticket).await?;
         rows::save(c, &ticket).await?;

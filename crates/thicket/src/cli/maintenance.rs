@@ -2,9 +2,17 @@
 
 use super::Context;
 use super::output::{Facts, Output};
+use crate::config::BucketUrl;
+use crate::data;
 use anyhow::bail;
+use blobs::Blobs;
+use model::{MediaId, ProjectId};
 use std::path::PathBuf;
 use store::{Engine, Finding, Store};
+use uuid::Uuid;
+
+/// Files that are looked up before their bytes are looked for.
+const FILES_AT_ONCE: i64 = 500;
 
 /// Where a command reads or writes an archive.
 #[derive(clap::Args, Debug)]
@@ -34,6 +42,9 @@ pub(crate) async fn backup(context: &Context, archive: Archive) -> anyhow::Resul
         .with("attachments", report.attachments)
         .with("bytes", report.bytes);
     output.object(&facts)?;
+    if let Some(BucketUrl { bucket, .. }) = &context.config.attachments_url {
+        eprintln!("note: uploaded files are in the bucket {bucket} and not in the archive");
+    }
     if context.config.secret_key.is_none() {
         eprintln!(
             "note: the secret key is not in the archive; keep a copy of {} in another place",
@@ -75,7 +86,8 @@ pub(crate) async fn restore(context: &Context, archive: Archive) -> anyhow::Resu
 
 pub(crate) async fn check(context: &Context, output: Output) -> anyhow::Result<()> {
     let store = context.open().await?;
-    let findings = store.check().await?;
+    let mut findings = store.check().await?;
+    findings.extend(check_files(&store, &data::blobs(&context.config)?).await?);
     let rows = findings
         .iter()
         .map(|Finding { check, detail }| serde_json::json!({ "check": check, "detail": detail }));
@@ -94,6 +106,37 @@ pub(crate) async fn check(context: &Context, output: Output) -> anyhow::Result<(
         0 => Ok(()),
         1 => bail!("1 thing is wrong with the store"),
         many => bail!("{many} things are wrong with the store"),
+    }
+}
+
+/// Whether every file that a message links is where it belongs, and whole.
+async fn check_files(store: &Store, blobs: &Blobs) -> anyhow::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut last = (ProjectId(0), MediaId(Uuid::nil()));
+    loop {
+        let after = last;
+        let page = store
+            .read(move |c| Box::pin(store::media::list_stored_after(c, after, FILES_AT_ONCE)))
+            .await?;
+        for file in &page {
+            last = (file.project_id, file.id);
+            let found = blobs.size(file.project_id, file.id).await?;
+            let problem = match found {
+                Some(size) if i64::try_from(size) == Ok(file.size) => continue,
+                Some(size) => format!("has {size} bytes instead of {}", file.size),
+                None => "is missing".to_owned(),
+            };
+            findings.push(Finding {
+                check: "attachments",
+                detail: format!(
+                    "project {}: the file {} {problem}",
+                    file.project_id, file.id
+                ),
+            });
+        }
+        if page.len() < usize::try_from(FILES_AT_ONCE).unwrap_or(usize::MAX) {
+            return Ok(findings);
+        }
     }
 }
 

@@ -9,8 +9,8 @@ mod types;
 
 pub(crate) use layers::Sources;
 pub(crate) use types::{
-    BaseUrl, Count, DatabaseUrl, Listen, LogFilter, LogFormat, LongSecret, Provider, Secret, Size,
-    StatusCodes, Switch, Unavailable,
+    BaseUrl, BucketUrl, Count, DatabaseUrl, Listen, LogFilter, LogFormat, LongSecret, Provider,
+    Secret, Size, StatusCodes, Switch, Unavailable,
 };
 
 use api::address::Networks;
@@ -128,7 +128,7 @@ settings! {
     public_url: Option<BaseUrl>, "public_url" = "" ("from the request"), Server,
         "Base of absolute links, such as `https://help.example.com`.";
     data_dir: PathBuf, "data_dir" = "./thicket-data", Every,
-        "Folder of the embedded database and of the file with the secret key.";
+        "Folder of the embedded database, of uploaded files, and of the file with the secret key.";
     database_url: Option<DatabaseUrl>, "database_url" = "" ("embedded SQLite in the data directory"), Every,
         "`postgres://…` selects PostgreSQL. `?sslmode=require` asks for TLS.";
     database_connections: Count, "database_connections" = "16", Every,
@@ -151,8 +151,8 @@ settings! {
         "How long a streaming model may say nothing before its call counts as failed.";
     _smtp_url: Unavailable, "smtp_url" = "" ("none"), Nobody,
         "Mail server. Not available in this version: setting it stops the start.";
-    _attachments_url: Unavailable, "attachments_url" = "" ("files in the data directory"), Nobody,
-        "Object store for attachments. Not available in this version: setting it stops the start.";
+    attachments_url: Option<BucketUrl>, "attachments_url" = "" ("files in the data directory"), Every,
+        "Bucket for uploaded files: `s3://bucket/prefix`. Region, keys and endpoint come from AWS's own variables (`AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, …). With several replicas it is needed.";
     log: LogFilter, "log" = "info", Every,
         "What is logged: a level, or a filter such as `info,store=debug`.";
     log_format: LogFormat, "log_format" = "text", Every,

@@ -184,8 +184,8 @@ fn refusals_name_the_setting_and_its_source() {
         (
             "",
             &[],
-            &[("attachments_url", "s3://b")],
-            "--attachments-url: not available in this version; leave it out",
+            &[("attachments_url", "gs://b")],
+            "--attachments-url: expected an s3:// URL, such as s3://bucket/prefix",
         ),
         (
             "trusted_proxies = [\"10.0.0.0/8\", \"proxy\"]\n",

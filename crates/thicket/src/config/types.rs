@@ -282,6 +282,30 @@ impl Setting for Limit {
     }
 }
 
+/// The bucket that uploaded files are kept in: `s3://bucket` or `s3://bucket/prefix`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BucketUrl {
+    pub bucket: String,
+    /// What the keys of all objects begin with, without slashes at its ends; may be empty.
+    pub prefix: String,
+}
+
+impl Setting for BucketUrl {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        const EXPECTED: &str = "expected an s3:// URL, such as s3://bucket/prefix";
+        let rest = text.strip_prefix("s3://").ok_or(EXPECTED)?;
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if bucket.is_empty() || !bucket.chars().all(is_plain) || prefix.contains(['?', '#']) {
+            return Err(EXPECTED);
+        }
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            prefix: prefix.trim_matches('/').to_owned(),
+        })
+    }
+}
+
 /// A setting of the contract that this version has no use for. Setting it stops the start: a server that
 /// ignored it would do something else than its operator believes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

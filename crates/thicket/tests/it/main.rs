@@ -5,6 +5,8 @@ mod admin;
 #[cfg(test)]
 mod articles;
 #[cfg(test)]
+mod attachments;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod crash;

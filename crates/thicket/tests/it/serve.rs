@@ -173,8 +173,8 @@ fn settings_of_the_server_are_refused_with_one_line() {
         ),
         (
             "serve",
-            ("THICKET_ATTACHMENTS_URL", "s3://b/p"),
-            "THICKET_ATTACHMENTS_URL: not available in this version",
+            ("THICKET_ATTACHMENTS_URL", "gs://b/p"),
+            "THICKET_ATTACHMENTS_URL: expected an s3:// URL",
         ),
         (
             "serve",
