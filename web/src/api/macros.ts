@@ -1,5 +1,5 @@
 /** Prepared replies and actions. */
-import { get } from "./client.ts";
+import { del, get, patch, post } from "./client.ts";
 import type { Assignee, Priority, Status } from "./tickets.ts";
 import type { Page } from "./types.ts";
 
@@ -21,5 +21,20 @@ export interface Macro {
   visibility: "team" | "personal";
 }
 
-export const list = (project: number) =>
-  get<Page<Macro>>(`/api/projects/${project}/conversations/macros/`, { query: { limit: 500 } });
+export type MacroChange = Partial<
+  Pick<Macro, "name" | "description" | "content" | "actions" | "visibility"> & {
+    /** The editor's document; null where there is only Markdown. */
+    rich_content: unknown;
+  }
+>;
+
+const base = (project: number) => `/api/projects/${project}/conversations/macros/`;
+
+export const list = (project: number) => get<Page<Macro>>(base(project), { query: { limit: 500 } });
+
+export const create = (project: number, macro: MacroChange) => post<Macro>(base(project), macro);
+
+export const update = (project: number, shortId: string, change: MacroChange) =>
+  patch<Macro>(`${base(project)}${shortId}/`, change);
+
+export const destroy = (project: number, shortId: string) => del(`${base(project)}${shortId}/`);

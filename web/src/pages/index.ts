@@ -45,4 +45,9 @@ export const pages: PageEntry[] = [
     path: "/project/:project/chat/:conversation?",
     load: () => import("./chat/ChatPage.svelte"),
   },
+  {
+    name: "settings",
+    path: "/project/:project/settings/:section?/:item?",
+    load: () => import("./settings/SettingsPage.svelte"),
+  },
 ];

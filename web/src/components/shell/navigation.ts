@@ -15,4 +15,5 @@ export interface NavigationEntry {
 export const navigation: NavigationEntry[] = [
   { page: "inbox", label: "Inbox", icon: "inbox", key: "i", to: (id) => paths.inbox(id) },
   { page: "chat", label: "Assistant", icon: "sparkle", key: "c", to: (id) => paths.chat(id) },
+  { page: "settings", label: "Settings", icon: "gear", key: "s", to: (id) => paths.settings(id) },
 ];

@@ -1,0 +1,24 @@
+/** Our own keys (`/api/personal_api_keys/`). */
+import { del, get, post } from "./client.ts";
+import type { Page, Schemas } from "./types.ts";
+
+export type PersonalApiKey = Schemas["PersonalApiKey"];
+
+/** A key that was just made, with its secret, which is shown this once. */
+export type NewPersonalApiKey = PersonalApiKey & { value: string };
+
+export interface ScopeDescription {
+  scope: string;
+  description: string;
+}
+
+const BASE = "/api/personal_api_keys/";
+
+export const list = () => get<Page<PersonalApiKey>>(BASE, { query: { limit: 200 } });
+
+export const listScopes = () => get<{ results: ScopeDescription[] }>(`${BASE}scopes/`);
+
+export const create = (key: { label: string; scopes: string[]; scoped_teams?: number[] }) =>
+  post<NewPersonalApiKey>(BASE, key);
+
+export const destroy = (id: string) => del(`${BASE}${id}/`);
