@@ -40,6 +40,7 @@ mod outbox;
 mod people;
 mod persons;
 mod projects;
+mod provider;
 mod roles;
 mod routing;
 mod serve;
@@ -78,6 +79,7 @@ fn routes() -> Routes {
         .merge(users::routes())
         .merge(keys::routes())
         .merge(projects::routes())
+        .merge(provider::routes())
         .merge(roles::routes())
         .merge(members::routes())
         .merge(assignees::routes())

@@ -134,10 +134,7 @@ async fn stopped(inner: &Inner, ticket: &Ticket) {
 }
 
 fn out_of_time() -> llm::Error {
-    llm::Error::Unavailable {
-        retry_after: None,
-        detail: "the turn's time is over".into(),
-    }
+    llm::Error::timeout("the turn's time is over")
 }
 
 /// Gathers text and writes it as pieces.

@@ -18,6 +18,7 @@ pub mod knowledge;
 mod notes;
 mod post;
 mod prompt;
+mod provider;
 mod queue;
 mod resume;
 mod run;
@@ -30,6 +31,7 @@ pub use answerer::Answerer;
 pub use engine::{Config, Engine, RunLimits};
 pub use follow::Place;
 pub use post::{Post, PostPreview, PostRefusal, Posted};
+pub use provider::{ProviderFacts, ProviderTest, Trouble};
 pub use queue::{NewQueueItem, QueueAnswer};
 pub use views::ConversationDetail;
 

@@ -51,7 +51,13 @@ impl Failure {
 
     /// A connection that failed.
     pub(crate) fn transport(error: reqwest::Error) -> Self {
-        Self::transient(Error::unavailable(failure::transport(error)))
+        let is_timeout = error.is_timeout();
+        let detail = failure::transport(error);
+        Self::transient(if is_timeout {
+            Error::timeout(detail)
+        } else {
+            Error::unavailable(detail)
+        })
     }
 
     /// An answer whose status is an error. Reads its body, if that comes soon.
@@ -158,7 +164,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ProviderKind;
+    use crate::{Cause, ProviderKind};
     use reqwest::header::HeaderValue;
 
     #[test]
@@ -193,6 +199,7 @@ mod tests {
         let config = ProviderConfig::new(ProviderKind::OpenAi, "m");
         for (seconds, pause) in [(0, Some(0)), (3, Some(3)), (5, Some(5)), (6, None)] {
             let failure = Failure::transient(Error::Unavailable {
+                cause: Cause::Trouble,
                 retry_after: Some(Duration::from_secs(seconds)),
                 detail: String::new(),
             });

@@ -61,7 +61,10 @@ pub struct Timeouts {
     /// Does not apply to [`Provider::complete`](crate::Provider::complete), which is silent until it is done.
     /// Default 60 s.
     pub idle: Duration,
-    /// For one call as a whole, retries and their pauses included. Default 120 s.
+    /// For an answer to begin, retries and their pauses included; for
+    /// [`Provider::complete`](crate::Provider::complete), for the whole answer. Default 120 s.
+    pub begin: Duration,
+    /// For a streamed answer as a whole: how long one is still wanted that never stops talking. Default 30 min.
     pub total: Duration,
 }
 
@@ -70,9 +73,19 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(10),
             idle: Duration::from_secs(60),
-            total: Duration::from_secs(120),
+            begin: Duration::from_secs(120),
+            total: Duration::from_secs(1800),
         }
     }
+}
+
+/// How patient one call of [`Provider::complete_within`](crate::Provider::complete_within) is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patience {
+    /// For one attempt.
+    pub limit: Duration,
+    /// The pauses before further attempts; as many attempts are made. A timeout is not tried again.
+    pub pauses: Vec<Duration>,
 }
 
 /// Everything a [`Provider`](crate::Provider) needs to know.

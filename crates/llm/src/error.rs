@@ -20,6 +20,8 @@ pub enum Error {
     /// middle of an answer.
     #[error("the model is unavailable: {detail}")]
     Unavailable {
+        /// What kind of unavailability it is.
+        cause: Cause,
         /// How long the server asked to wait, if it did.
         retry_after: Option<Duration>,
         /// The cause, for logs.
@@ -42,11 +44,40 @@ pub enum Error {
     Config(String),
 }
 
+/// Why a model is unavailable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It took too long.
+    Timeout,
+    /// It is asked more than it allows (429).
+    RateLimit,
+    /// Anything else.
+    Trouble,
+}
+
 impl Error {
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self::Unavailable {
+            cause: Cause::Trouble,
             retry_after: None,
             detail: detail.into(),
+        }
+    }
+
+    /// There was no answer, or no end of it, in time.
+    pub fn timeout(detail: impl Into<String>) -> Self {
+        Self::Unavailable {
+            cause: Cause::Timeout,
+            retry_after: None,
+            detail: detail.into(),
+        }
+    }
+
+    /// Why it is unavailable, if it is.
+    pub fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Unavailable { cause, .. } => Some(*cause),
+            _ => None,
         }
     }
 
@@ -55,6 +86,11 @@ impl Error {
         match status {
             400 | 422 => Self::TooLong { status, detail },
             408 | 429 | 500..=599 => Self::Unavailable {
+                cause: match status {
+                    408 | 504 => Cause::Timeout,
+                    429 => Cause::RateLimit,
+                    _ => Cause::Trouble,
+                },
                 retry_after,
                 detail,
             },

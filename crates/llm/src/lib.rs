@@ -22,7 +22,7 @@ mod wire;
 pub use chat::{
     ChatEvent, ChatMessage, ChatRequest, Completion, Finish, ToolCall, ToolSpec, Usage,
 };
-pub use config::{ProviderConfig, ProviderKind, Secret, Timeouts};
-pub use error::Error;
+pub use config::{Patience, ProviderConfig, ProviderKind, Secret, Timeouts};
+pub use error::{Cause, Error};
 pub use provider::Provider;
 pub use stream::ChatStream;

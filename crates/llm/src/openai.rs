@@ -20,7 +20,12 @@ pub(crate) struct Quirks {
     no_stream_options: AtomicBool,
     /// It wants `max_completion_tokens` (OpenAI's newer models) instead of `max_tokens` (everybody else).
     max_completion_tokens: AtomicBool,
+    /// It, or its model, knows no tools: an answer without them is better than none.
+    no_tools: AtomicBool,
 }
+
+/// What servers say of a model that cannot call tools, or was not set up to.
+const NO_TOOLS: [&str; 2] = ["does not support tool", "enable-auto-tool-choice"];
 
 impl Quirks {
     /// Notes what a refusal of the server says about it.
@@ -32,6 +37,9 @@ impl Quirks {
             if refusal.contains(name) {
                 quirk.store(true, Ordering::Relaxed);
             }
+        }
+        if NO_TOOLS.iter().any(|words| refusal.contains(words)) {
+            self.no_tools.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -118,11 +126,17 @@ pub(crate) fn body(
     }
     messages.extend(heal(&request.messages, |_| true).into_iter().map(message));
     let renamed = quirks.max_completion_tokens.load(Ordering::Relaxed);
+    let offers_tools = !quirks.no_tools.load(Ordering::Relaxed);
     let usage = stream && !quirks.no_stream_options.load(Ordering::Relaxed);
     serde_json::to_vec(&Request {
         model,
         messages,
-        tools: request.tools.iter().map(tool).collect(),
+        tools: request
+            .tools
+            .iter()
+            .filter(|_| offers_tools)
+            .map(tool)
+            .collect(),
         max_tokens: request.max_output_tokens.filter(|_| !renamed),
         max_completion_tokens: request.max_output_tokens.filter(|_| renamed),
         stream,

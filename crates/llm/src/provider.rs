@@ -3,13 +3,14 @@
 use crate::assembly::{Assembly, MAX_ANSWER};
 use crate::attempt::{Backoff, Failure};
 use crate::wire::Wire;
-use crate::{ChatRequest, ChatStream, Completion, Error, ProviderConfig, connect};
+use crate::{ChatRequest, ChatStream, Completion, Error, Patience, ProviderConfig, connect};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, Url};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// A client of one model. Cheap to clone; clones share their connections.
@@ -66,40 +67,73 @@ impl Provider {
     pub async fn stream(&self, request: &ChatRequest) -> Result<ChatStream, Error> {
         let inner = &*self.0;
         let timeouts = &inner.config.timeouts;
-        let deadline = inner.deadline();
-        let first_byte = |now: Instant| now.checked_add(timeouts.idle).unwrap_or(deadline);
+        let deadline = after(timeouts.total);
+        let begin_by = after(timeouts.begin).min(deadline);
         let attempt = |body: Bytes| -> BoxFuture<'_, Result<ChatStream, Failure>> {
             Box::pin(async move {
-                let limit = first_byte(Instant::now()).min(deadline);
+                let limit = after(timeouts.idle).min(begin_by);
                 let response = inner.send(body, limit).await?;
                 let reader = inner.wire.reader();
-                let stream = ChatStream::new(response, reader, timeouts, deadline);
-                stream.begin().await
+                let stream = ChatStream::new(response, reader, timeouts, begin_by);
+                stream.begin(deadline).await
             })
         };
-        inner.persist(request, true, deadline, attempt).await
+        let pause = |failures, failure: &Failure| {
+            let pause = inner.backoff.pause(&inner.config, failures, failure)?;
+            in_time(pause, begin_by)
+        };
+        inner.persist(request, true, pause, attempt).await
     }
 
-    /// Asks for a whole answer at once. Only the total timeout counts.
+    /// Asks for a whole answer at once, which must be there within [`Timeouts::begin`](crate::Timeouts::begin).
     ///
     /// # Errors
     /// As [`Provider::stream`].
     pub async fn complete(&self, request: &ChatRequest) -> Result<Completion, Error> {
         let inner = &*self.0;
-        let deadline = inner.deadline();
+        let deadline = after(inner.config.timeouts.begin);
         let attempt = |body: Bytes| -> BoxFuture<'_, Result<Completion, Failure>> {
-            Box::pin(async move {
-                let response = inner.send(body, deadline).await?;
-                let body = timeout_at(deadline, read(response)).await;
-                let body = body.map_err(|_| too_slow())??;
-                let mut answer = Assembly::default();
-                let read = inner.wire.reader().whole(&body, &mut answer);
-                read.map_err(Failure::from_stream)?;
-                Ok(answer.completion())
-            })
+            Box::pin(inner.ask(body, deadline))
         };
-        inner.persist(request, false, deadline, attempt).await
+        let pause = |failures, failure: &Failure| {
+            let pause = inner.backoff.pause(&inner.config, failures, failure)?;
+            in_time(pause, deadline)
+        };
+        inner.persist(request, false, pause, attempt).await
     }
+
+    /// Asks for a whole answer at once, with limits and retries of the caller's.
+    ///
+    /// # Errors
+    /// As [`Provider::stream`].
+    pub async fn complete_within(
+        &self,
+        request: &ChatRequest,
+        patience: &Patience,
+    ) -> Result<Completion, Error> {
+        let inner = &*self.0;
+        let attempt = |body: Bytes| -> BoxFuture<'_, Result<Completion, Failure>> {
+            Box::pin(inner.ask(body, after(patience.limit)))
+        };
+        let pause = |failures: u32, failure: &Failure| {
+            let pause = patience.pauses.get(usize::try_from(failures).ok()?);
+            pause.copied().filter(|_| failure.transient)
+        };
+        inner.persist(request, false, pause, attempt).await
+    }
+}
+
+/// The moment after so long. A limit beyond the clock's range is no limit; a day stands for it.
+fn after(limit: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(limit)
+        .unwrap_or(now + Duration::from_secs(86_400))
+}
+
+/// A pause, if it ends before the deadline.
+fn in_time(pause: Duration, deadline: Instant) -> Option<Duration> {
+    let resume = Instant::now().checked_add(pause)?;
+    (resume < deadline).then_some(pause)
 }
 
 impl fmt::Debug for Provider {
@@ -111,21 +145,24 @@ impl fmt::Debug for Provider {
 }
 
 impl Inner {
-    fn deadline(&self) -> Instant {
-        let now = Instant::now();
-        // A limit beyond the clock's range is no limit; a day stands for it.
-        let total = self.config.timeouts.total;
-        now.checked_add(total)
-            .unwrap_or(now + std::time::Duration::from_secs(86_400))
+    /// One attempt at a whole answer.
+    async fn ask(&self, body: Bytes, deadline: Instant) -> Result<Completion, Failure> {
+        let response = self.send(body, deadline).await?;
+        let body = timeout_at(deadline, read(response)).await;
+        let body = body.map_err(|_| too_slow())??;
+        let mut answer = Assembly::default();
+        let read = self.wire.reader().whole(&body, &mut answer);
+        read.map_err(Failure::from_stream)?;
+        Ok(answer.completion())
     }
 
-    /// Tries until it works, cannot work, or time and attempts are used up.
+    /// Tries until it works, cannot work, or `pause` gives no more pauses.
     // The attempt is boxed: with an async closure the compiler cannot see that the whole is Send.
     async fn persist<'a, T>(
         &self,
         request: &ChatRequest,
         stream: bool,
-        deadline: Instant,
+        pause: impl Fn(u32, &Failure) -> Option<Duration> + Sync,
         attempt: impl Fn(Bytes) -> BoxFuture<'a, Result<T, Failure>> + Sync,
     ) -> Result<T, Error> {
         let render = || self.wire.body(&self.config.model, request, stream);
@@ -145,9 +182,7 @@ impl Inner {
                     continue;
                 }
             }
-            let pause = self.backoff.pause(&self.config, failures, &failure);
-            let resume = pause.and_then(|pause| Instant::now().checked_add(pause));
-            let Some(resume) = resume.filter(|resume| *resume < deadline) else {
+            let Some(pause) = pause(failures, &failure) else {
                 return Err(failure.error);
             };
             failures += 1;
@@ -157,7 +192,7 @@ impl Inner {
                 error = %failure.error,
                 "trying the model again"
             );
-            tokio::time::sleep_until(resume).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -181,7 +216,7 @@ impl Inner {
 }
 
 fn too_slow() -> Failure {
-    Failure::lasting(Error::unavailable("no answer within the time limit"))
+    Failure::lasting(Error::timeout("no answer within the time limit"))
 }
 
 /// The body of a whole answer.

@@ -38,6 +38,7 @@ pub struct ChatStream {
     /// The timer runs for the present silence.
     timing: bool,
     idle: Duration,
+    /// For the first event, and after it for the end.
     deadline: Instant,
 }
 
@@ -54,7 +55,7 @@ impl ChatStream {
         response: Response,
         reader: Reader,
         timeouts: &Timeouts,
-        deadline: Instant,
+        begin_by: Instant,
     ) -> Self {
         Self {
             body: Some(Box::pin(response.bytes_stream())),
@@ -62,10 +63,10 @@ impl ChatStream {
             reader,
             answer: Assembly::default(),
             failure: None,
-            timer: Box::pin(tokio::time::sleep_until(deadline)),
+            timer: Box::pin(tokio::time::sleep_until(begin_by)),
             timing: false,
             idle: timeouts.idle,
-            deadline,
+            deadline: begin_by,
         }
     }
 
@@ -87,9 +88,12 @@ impl ChatStream {
         Poll::Ready(self.answer.pop().map(Ok))
     }
 
-    /// Waits until there is an event to take, so that a failure before it can still be retried.
-    pub(crate) async fn begin(mut self) -> Result<Self, Failure> {
+    /// Waits until there is an event to take, so that a failure before it can still be retried. From then on the
+    /// answer may go on until the deadline.
+    pub(crate) async fn begin(mut self, deadline: Instant) -> Result<Self, Failure> {
         if std::future::poll_fn(|cx| self.poll_event(cx)).await {
+            self.deadline = deadline;
+            self.timing = false;
             return Ok(self);
         }
         let nothing = || Failure::transient(Error::unavailable("an empty answer"));
@@ -203,7 +207,7 @@ impl ChatStream {
         } else {
             format!("silent for {:?}", self.idle)
         };
-        Failure::lasting(Error::unavailable(detail))
+        Failure::lasting(Error::timeout(detail))
     }
 }
 

@@ -240,8 +240,9 @@ fn answerer(config: &Config) -> anyhow::Result<Answerer> {
     }
     let key = config.llm_api_key.as_ref();
     provider.api_key = key.map(|key| llm::Secret::new(key.reveal()));
-    provider.timeouts.total = config.llm_timeout;
-    provider.timeouts.idle = config.llm_idle_timeout.min(config.llm_timeout);
+    provider.timeouts.begin = config.llm_timeout;
+    provider.timeouts.idle = config.llm_idle_timeout;
+    provider.timeouts.total = config.llm_answer_timeout;
     let provider = llm::Provider::new(provider).context("the language model's settings")?;
     Ok(Answerer::Model(provider))
 }

@@ -27,6 +27,7 @@ mod outbox;
 mod ownership;
 mod persons;
 mod prompts;
+mod provider;
 mod queue;
 mod queue_drain;
 mod queue_race;

@@ -1,7 +1,7 @@
 //! Answers that do not arrive: what kind of error each is, and what is tried again.
 
 use crate::support::{KINDS, ask, class, config, play, provider, stream};
-use llm::{ChatEvent, Error, Provider, ProviderKind};
+use llm::{ChatEvent, Error, Provider, ProviderKind, ToolSpec};
 use std::time::Duration;
 use stubmodel::{Script, StubModel};
 
@@ -245,6 +245,30 @@ async fn a_server_that_refuses_a_field_is_asked_without_it_from_then_on() {
     let error = provider.stream(&request).await.unwrap_err();
     assert_eq!(class(&error), "too long");
     assert_eq!(model.turns().len(), 4);
+}
+
+#[tokio::test]
+async fn a_model_that_knows_no_tools_is_asked_without_them() {
+    let model = StubModel::start().await;
+    model.respond(|request| {
+        if request.tools().is_empty() {
+            return Script::text(["fine"]);
+        }
+        let words = r#"{"error":{"message":"library/tiny:1b does not support tools"}}"#;
+        Script::status(400).body(words)
+    });
+    let provider = provider(ProviderKind::OpenAi, &model);
+    let mut request = ask("x");
+    request.tools = vec![ToolSpec {
+        name: "look".into(),
+        description: String::new(),
+        parameters: serde_json::json!({"type": "object"}),
+    }];
+    for attempts in [2, 3] {
+        let heard = stream(&provider, &request).await;
+        assert_eq!(heard.completion().text, "fine");
+        assert_eq!(model.turns().len(), attempts);
+    }
 }
 
 #[tokio::test]

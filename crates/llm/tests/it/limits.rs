@@ -2,9 +2,10 @@
 
 use crate::support::{KINDS, ask, class, config, play, provider, stream};
 use futures::future::join_all;
-use llm::{ChatEvent, Error, Provider, ProviderConfig, ProviderKind};
+use llm::{Cause, ChatEvent, Error, Patience, Provider, ProviderConfig, ProviderKind};
 use std::time::Duration;
 use stubmodel::{Gate, Script, StubModel};
+use tokio::time::Instant;
 
 /// A limit that is always exceeded.
 const SHORT: Duration = Duration::from_millis(50);
@@ -68,12 +69,82 @@ async fn the_total_time_is_limited_however_busy_the_server_is() {
 }
 
 #[tokio::test]
+async fn the_time_until_an_answer_begins_is_limited_and_not_the_answer_itself() {
+    for kind in KINDS {
+        let model = StubModel::start().await;
+        let (gate, limit) = (Gate::new(), Duration::from_millis(500));
+        model.script([Script::hang(), Script::text(["one", "two"]).gated(&gate)]);
+        let provider = with(kind, &model, |config| config.timeouts.begin = limit);
+        let error = provider.stream(&ask("x")).await.unwrap_err();
+        assert_eq!(error.cause(), Some(Cause::Timeout), "{error}");
+        gate.open(1);
+        let mut stream = provider.stream(&ask("x")).await.unwrap();
+        let begun = Instant::now();
+        assert_eq!(
+            stream.next().await,
+            Some(Ok(ChatEvent::Text("one".into())))
+        );
+        // The limit passes in the middle of the answer, while the model thinks.
+        let over = tokio::time::sleep_until(begun + 2 * limit);
+        let event = tokio::select! {
+            () = over => None,
+            event = stream.next() => Some(event),
+        };
+        assert_eq!(event, None, "it is still listened to");
+        gate.open_all();
+        assert_eq!(
+            stream.next().await,
+            Some(Ok(ChatEvent::Text("two".into())))
+        );
+        assert!(matches!(
+            stream.next().await,
+            Some(Ok(ChatEvent::Finished(_)))
+        ));
+    }
+}
+
+#[tokio::test]
+async fn a_caller_can_be_patient_in_its_own_way() {
+    let patience = Patience {
+        limit: PATIENCE,
+        pauses: vec![Duration::from_millis(1); 2],
+    };
+    for kind in KINDS {
+        let model = StubModel::start().await;
+        let provider = with(kind, &model, |config| config.max_retries = 0);
+        model.script_titles([
+            Script::status(503),
+            Script::status(429),
+            Script::text(["at last"]),
+        ]);
+        let answer = provider.complete_within(&ask("x"), &patience).await;
+        assert_eq!(answer.unwrap().text, "at last");
+        model.respond(|_| Script::status(429));
+        let error = provider.complete_within(&ask("x"), &patience).await;
+        assert_eq!(error.unwrap_err().cause(), Some(Cause::RateLimit));
+        assert_eq!(model.requests().len(), 6);
+        model.respond(|_| Script::status(401));
+        let error = provider.complete_within(&ask("x"), &patience).await;
+        assert_eq!(class(&error.unwrap_err()), "api 401");
+        model.respond(|_| Script::hang());
+        let short = Patience {
+            limit: SHORT,
+            ..patience.clone()
+        };
+        let error = provider.complete_within(&ask("x"), &short).await;
+        assert_eq!(error.unwrap_err().cause(), Some(Cause::Timeout));
+        let asked = model.requests().len();
+        assert_eq!(asked, 8, "neither a refusal nor a timeout is tried again");
+    }
+}
+
+#[tokio::test]
 async fn a_pause_that_does_not_fit_into_the_total_time_is_not_made() {
     for kind in KINDS {
         let model = StubModel::start().await;
         model.respond(|_| Script::status(500));
         let provider = with(kind, &model, |config| {
-            config.timeouts.total = Duration::from_secs(3);
+            config.timeouts.begin = Duration::from_secs(3);
             config.retry_pause = Duration::from_secs(3600);
         });
         let error = provider.stream(&ask("x")).await.unwrap_err();
@@ -88,7 +159,7 @@ async fn whole_answers_are_limited_too() {
     for kind in KINDS {
         let model = StubModel::start().await;
         model.script_titles([Script::hang()]);
-        let provider = with(kind, &model, |config| config.timeouts.total = PATIENCE);
+        let provider = with(kind, &model, |config| config.timeouts.begin = PATIENCE);
         cases.push((model, provider));
     }
     let cases = cases.into_iter().map(async |(model, provider)| {

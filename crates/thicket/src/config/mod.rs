@@ -146,9 +146,11 @@ settings! {
     llm_api_key: Option<Secret>, "llm.api_key" = "" ("none"), Server secret,
         "Key for the model's endpoint.";
     llm_timeout: Duration, "llm.timeout" = "120s", Server,
-        "How long one call of the model may take as a whole.";
+        "How long a model may take until its answer begins, retries included; and for an answer that is not streamed, such as a title.";
     llm_idle_timeout: Duration, "llm.idle_timeout" = "60s", Server,
         "How long a streaming model may say nothing before its call counts as failed.";
+    llm_answer_timeout: Duration, "llm.answer_timeout" = "30m", Server,
+        "How long a streamed answer may go on as a whole, however busily.";
     _smtp_url: Unavailable, "smtp_url" = "" ("none"), Nobody,
         "Mail server. Not available in this version: setting it stops the start.";
     attachments_url: Option<BucketUrl>, "attachments_url" = "" ("files in the data directory"), Every,

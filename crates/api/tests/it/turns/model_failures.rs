@@ -223,7 +223,7 @@ async fn odd_but_complete_answers_of_the_anthropic_format_are_answers(setup: Set
 
 async fn a_model_that_never_answers_is_given_up(setup: Setup) {
     let line = Line::open(setup, ProviderKind::OpenAi, |config| {
-        config.timeouts.total = Duration::from_millis(100);
+        config.timeouts.begin = Duration::from_millis(100);
     })
     .await;
     assert_failed(&line, &Script::hang(), "", UNAVAILABLE).await;
