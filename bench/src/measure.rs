@@ -4,6 +4,7 @@ mod append;
 mod first_event;
 mod frames;
 mod idle;
+mod knowledge;
 mod long_answer;
 mod process;
 mod reads;
@@ -15,7 +16,7 @@ use crate::report::{Report, Unit};
 use std::time::Duration;
 
 /// The names of the benchmarks, in their order.
-pub(crate) const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 9] = [
     "first-event",
     "frames",
     "long-answer",
@@ -24,6 +25,7 @@ pub(crate) const NAMES: [&str; 8] = [
     "append",
     "tickets",
     "process",
+    "knowledge",
 ];
 
 /// Rounds of each measurement. Thicket and the limit take turns, so that both have the machine in the same moods.
@@ -48,7 +50,8 @@ pub(crate) async fn run(only: Option<&str>, report: &mut Report) -> anyhow::Resu
             "reads" => reads::run(report).await?,
             "append" => append::run(report).await?,
             "tickets" => tickets::run(report).await?,
-            _ => process::run(report).await?,
+            "process" => process::run(report).await?,
+            _ => knowledge::run(report).await?,
         }
     }
     Ok(())

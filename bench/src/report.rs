@@ -31,6 +31,7 @@ pub(crate) enum Unit {
     KiB,
     MiB,
     Times,
+    Percent,
 }
 
 impl Unit {
@@ -42,6 +43,7 @@ impl Unit {
             Self::KiB => format!("{} KiB", three_digits(value)),
             Self::MiB => format!("{} MiB", three_digits(value)),
             Self::Times => format!("{value:.2} ×"),
+            Self::Percent => format!("{value:.1} %"),
         }
     }
 }

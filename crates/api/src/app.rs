@@ -116,9 +116,9 @@ impl App {
         config: ApiConfig,
     ) -> Self {
         let bus = assistant.bus().clone();
-        Self(Arc::new(Shared {
+        let app = Self(Arc::new(Shared {
             store,
-            assistant,
+            assistant: assistant.clone(),
             secret_key,
             blobs,
             uploads: Semaphore::new(crate::media::UPLOADS),
@@ -137,12 +137,25 @@ impl App {
             shutdown: CancellationToken::new(),
             caches: Caches::default(),
             passwords: Passwords::default(),
-        }))
+        }));
+        // What the assistant does to tickets is told like what requests do. The engine must not keep the app alive.
+        let weak = Arc::downgrade(&app.0);
+        assistant.on_ticket_change(Arc::new(move |project| {
+            let app = weak.upgrade().map(Self);
+            Box::pin(async move {
+                if let Some(app) = app {
+                    app.unread_changed(project).await;
+                    app.pokes.poke(project);
+                }
+            })
+        }));
+        app
     }
 
     /// To be called after every commit that changed a project's tickets: wakes the live inbox.
     pub(crate) fn tickets_changed(&self, project: ProjectId) {
         self.pokes.poke(project);
+        self.assistant.tickets_changed();
     }
 
     /// To be called after a commit that changed what the team has not read: the next count is a fresh one.

@@ -84,7 +84,7 @@ async fn retrieve(call: Call) -> Result<Response, ApiError> {
     security(("PersonalAPIKeyAuth" = ["project:write"]))
 )]
 async fn create(call: Call) -> Result<Response, ApiError> {
-    call.app.throttle_ai(&call, false)?;
+    call.app.throttle_ai(&call, false).await?;
     let project = call.project_id()?;
     let ProviderTest { latency, trouble } = call.app.assistant.test_provider(project).await?;
     Ok(Json(TestView {

@@ -53,6 +53,21 @@ impl App {
             .map_err(ApiError::throttled)
     }
 
+    /// Counts a suggested reply, besides the general throttles.
+    ///
+    /// # Errors
+    /// 429.
+    pub async fn throttle_suggestions(&self, call: &Call) -> Result<(), ApiError> {
+        if call.project()?.settings.ai_limits_exempt {
+            return Ok(());
+        }
+        let subject = call.user_id().to_string();
+        let throttles = [&rates::SUGGEST_BURST, &rates::SUGGEST_SUSTAINED];
+        self.count(call, throttles, &subject)
+            .await
+            .map_err(ApiError::throttled)
+    }
+
     /// Counts what somebody does of whom nothing is known but `subject`, under a rate that only the server sets.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod messages;
 mod notes;
 mod presence;
 mod schema;
+mod suggest;
 mod view;
 
 pub(crate) use view::raw;
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> Routes {
         .add::<notes::__path_destroy, _, _>(WRITE, notes::destroy)
         .add::<merge::__path_merge, _, _>(WRITE, merge::merge)
         .add::<feedback::__path_create, _, _>(WRITE, feedback::create)
+        .add::<suggest::__path_create, _, _>(WRITE, suggest::create)
         .add::<presence::__path_create, _, _>(READ, presence::create)
 }
 

@@ -45,10 +45,11 @@ impl Answerer {
                 })
             }
             Self::Extractive { pace } => {
-                let answer = extractive::answer(
+                let answer = extractive::answer_or_offer(
                     &prompt.question,
                     prompt.previous.as_deref(),
                     &prompt.passages,
+                    prompt.offers_ticket,
                 );
                 let pieces = extractive::pieces(&answer.text)
                     .into_iter()

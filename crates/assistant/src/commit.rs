@@ -3,6 +3,7 @@
 
 use crate::begin::{Begun, NewTurn, begin_turn, number_frames};
 use crate::engine::{Inner, Ticket};
+use crate::escalate::{self, Opening};
 use bus::End;
 use model::Timestamp;
 use model::conversations::{Conversation, Status};
@@ -11,6 +12,7 @@ use model::messages::Message;
 use model::queue::QueueItem;
 use model::turns::{TurnKind, TurnStatus};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use store::approvals::Approval;
@@ -40,6 +42,8 @@ pub(crate) struct Step {
     pub messages: Vec<Message>,
     /// Proposals that now wait for the user.
     pub approvals: Vec<Approval>,
+    /// A ticket that is opened with it.
+    pub opens: Option<Opening>,
     /// Tokens of the model call that led here.
     pub usage: Option<llm::Usage>,
     /// Set when the turn ends with this step.
@@ -100,7 +104,11 @@ pub(crate) async fn commit_step(
     else {
         return Ok(None);
     };
-    let mut new_frames = number_frames(last_seq - count + 1, None, &step.messages);
+    let mut said = Cow::Borrowed(step.messages.as_slice());
+    if let Some(opening) = &step.opens {
+        escalate::open(c, inner, &conversation, opening, said.to_mut()).await?;
+    }
+    let mut new_frames = number_frames(last_seq - count + 1, None, &said);
     let mut created_at = now;
     for (approval, seq) in step
         .approvals
@@ -117,7 +125,7 @@ pub(crate) async fn commit_step(
         });
     }
     frames::insert(c, key, &new_frames).await?;
-    for message in &step.messages {
+    for message in said.iter() {
         messages::append(c, &mut conversation, Some(key.number), message, now).await?;
     }
     if let Some(usage) = step.usage {

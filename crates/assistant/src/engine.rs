@@ -1,14 +1,17 @@
 //! The engine: the turns this process runs, and the clockwork that keeps every turn alive or closes it.
 
 use crate::answerer::Answerer;
+use crate::replies::jobs::{JobKey, Replying};
 use bus::{Bus, End, Feed, Hub};
-use model::{ConversationId, Env, NodeId};
+use futures::future::BoxFuture;
+use model::{ConversationId, Env, NodeId, ProjectId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use store::turns::{self, TurnKey};
-use store::{Result, Store, frames};
+use store::{Result, Store, frames, tickets};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -35,6 +38,9 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// Between two keep-alive comments on a silent stream. Default 15 s.
     pub keep_alive: Duration,
+    /// How patient each of a ticket's model calls is. Default 45 s, and two more tries after 1 s and 2 s
+    /// (tickets.md 8.3).
+    pub reply_patience: llm::Patience,
     /// Estimated tokens of history handed to a model. Default 24,000.
     pub history_tokens: usize,
     /// Limits of an ordinary turn. Default 96 model calls, 30 min.
@@ -66,6 +72,10 @@ impl Config {
             stream_retention: Duration::from_secs(3600),
             shutdown_grace: Duration::from_secs(30),
             keep_alive: Duration::from_secs(15),
+            reply_patience: llm::Patience {
+                limit: Duration::from_secs(45),
+                pauses: vec![Duration::from_secs(1), Duration::from_secs(2)],
+            },
             history_tokens: 24_000,
             chat: RunLimits {
                 steps: 96,
@@ -94,6 +104,12 @@ pub(crate) struct Inner {
     pub node: NodeId,
     /// The turns that run here.
     running: Mutex<HashMap<TurnKey, TicketOut>>,
+    /// The customers' messages that are being answered here.
+    replying: Mutex<HashMap<JobKey, Replying>>,
+    /// Told when a ticket may have changed: a customer's message may wait, or need no answer any more.
+    replies_wanted: Notify,
+    /// Who is told when a turn or a reply has changed a project's tickets.
+    ticket_listener: OnceLock<TicketListener>,
     tickets: AtomicU64,
     /// Every task that must come to its end before the process may.
     pub tasks: TaskTracker,
@@ -112,6 +128,9 @@ pub(crate) struct Ticket {
     id: u64,
     inner: Arc<Inner>,
 }
+
+/// Is told that a project's tickets have changed, after the commit.
+pub type TicketListener = Arc<dyn Fn(ProjectId) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What the engine knows of a ticket that is out.
 struct TicketOut {
@@ -181,6 +200,22 @@ impl Inner {
         self.bus.hub()
     }
 
+    pub(crate) fn lock_replying(&self) -> MutexGuard<'_, HashMap<JobKey, Replying>> {
+        self.replying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called after a commit that changed a project's tickets.
+    pub(crate) async fn ticket_changed(&self, project: ProjectId) {
+        if let Some(listener) = self.ticket_listener.get() {
+            listener(project).await;
+        }
+    }
+
+    /// Has the next look at customers' messages at once.
+    pub(crate) fn wake_replies(&self) {
+        self.replies_wanted.notify_one();
+    }
+
     /// Tells readers what was committed.
     pub(crate) fn publish(
         &self,
@@ -205,6 +240,9 @@ impl Engine {
             bus,
             node,
             running: Mutex::default(),
+            replying: Mutex::default(),
+            replies_wanted: Notify::new(),
+            ticket_listener: OnceLock::new(),
             tickets: AtomicU64::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
@@ -213,12 +251,24 @@ impl Engine {
         tokio::spawn(engine.clone().keep_leases());
         tokio::spawn(engine.clone().look_after_turns());
         tokio::spawn(engine.clone().follow_news_elsewhere());
+        tokio::spawn(engine.clone().look_after_replies());
         engine
     }
 
     /// What this process and the others tell each other over.
     pub fn bus(&self) -> &Bus {
         &self.0.bus
+    }
+
+    /// Has this listener told of every change that a turn or a reply makes to tickets. Only the first counts.
+    pub fn on_ticket_change(&self, listener: TicketListener) {
+        // A second listener would be a defect of the wiring, and does no harm.
+        let _ = self.0.ticket_listener.set(listener);
+    }
+
+    /// To be called after a commit that changed tickets: a customer's message may wait for an answer.
+    pub fn tickets_changed(&self) {
+        self.0.wake_replies();
     }
 
     /// Whether new turns are refused because the server is about to stop.
@@ -261,7 +311,12 @@ impl Engine {
         let node = inner.node;
         let released = inner
             .store
-            .write(move |c| Box::pin(turns::release_leases(c, node)))
+            .write(move |c| {
+                Box::pin(async move {
+                    turns::release_leases(c, node).await?;
+                    tickets::release_reply_jobs(c, node).await
+                })
+            })
             .await;
         if let Err(error) = released {
             tracing::warn!(%error, "leases could not be handed back; they run out by themselves");
@@ -292,13 +347,22 @@ impl Engine {
                 () = inner.stopping.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            if self.running_turns() == 0 {
+            let has_replies = !inner.lock_replying().is_empty();
+            if self.running_turns() == 0 && !has_replies {
                 continue;
             }
             let (node, until) = (inner.node, inner.env.now().plus(inner.config.lease));
             let renewed = inner
                 .store
-                .write(move |c| Box::pin(turns::renew_leases(c, node, until)))
+                .write(move |c| {
+                    Box::pin(async move {
+                        turns::renew_leases(c, node, until).await?;
+                        if has_replies {
+                            tickets::renew_reply_jobs(c, node, until).await?;
+                        }
+                        Ok::<_, store::Error>(())
+                    })
+                })
                 .await;
             if let Err(error) = renewed {
                 tracing::warn!(%error, "leases could not be renewed");
@@ -345,6 +409,23 @@ impl Engine {
             };
             if let Err(error) = self.follow_turns(feeds).await {
                 tracing::warn!(%error, "news of turns could not be fetched; the next look tries again");
+            }
+        }
+    }
+
+    /// Looks for customers' messages that wait for an answer: every now and then, and whenever somebody says so.
+    async fn look_after_replies(self) {
+        let inner = &self.0;
+        let mut ticks = tokio::time::interval(inner.config.look_every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = inner.stopping.cancelled() => return,
+                _ = ticks.tick() => {}
+                () = inner.replies_wanted.notified() => {}
+            }
+            if let Err(error) = self.look_at_reply_jobs().await {
+                tracing::warn!(%error, "looking for tickets to answer failed; the next look tries again");
             }
         }
     }

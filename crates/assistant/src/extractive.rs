@@ -31,6 +31,8 @@ const TITLES_MAX: usize = 8;
 /// Longest repetition of the question's subject, in code points.
 const SUBJECT_MAX: usize = 80;
 
+/// What can be done when the answer is not good enough.
+const OFFER: &str = "If that does not help, write `/ticket`, and a person will look at it.";
 const NO_MODEL: &str =
     "*No language model is configured, so I can only quote this project's articles.*";
 
@@ -45,15 +47,31 @@ pub struct ExtractiveAnswer {
 
 /// Answers a question from the passages that [`retrieve`](crate::knowledge::retrieve) found for it.
 pub fn answer(question: &str, previous: Option<&str>, passages: &[Passage]) -> ExtractiveAnswer {
+    answer_or_offer(question, previous, passages, false)
+}
+
+/// As [`answer`]; where the answer may not be good enough it says how to reach a person, if they can be reached.
+pub(crate) fn answer_or_offer(
+    question: &str,
+    previous: Option<&str>,
+    passages: &[Passage],
+    offers_ticket: bool,
+) -> ExtractiveAnswer {
+    let offer = if offers_ticket {
+        format!("\n\n{OFFER}")
+    } else {
+        String::new()
+    };
     let query = query(question, previous);
     if !query.asks {
         return without_sources(&what_can_be_asked(passages));
     }
     let quoted = worth_quoting(passages);
     let Some(best) = quoted.first() else {
-        return without_sources(&nothing_found(question));
+        return without_sources(&format!("{}{offer}", nothing_found(question)));
     };
-    let mut text = String::from(if best.score >= SURE {
+    let is_sure = best.score >= SURE;
+    let mut text = String::from(if is_sure {
         "This is what I found in the knowledge of this project:"
     } else {
         "I am not sure that this answers the question, but it is the closest I found in the knowledge of this project:"
@@ -74,9 +92,18 @@ pub fn answer(question: &str, previous: Option<&str>, passages: &[Passage]) -> E
         }
         cited = Some(source);
     }
+    if !is_sure {
+        text.push_str(&offer);
+    }
     text.push_str("\n\n");
     text.push_str(NO_MODEL);
     ExtractiveAnswer { text, sources }
+}
+
+/// The sentences of a passage that matter for a question, as plain text.
+pub(crate) fn excerpt_of(query: &Query, passage: &Passage) -> String {
+    let interest = Interest::new(query, &[]).under(passage);
+    excerpt(&interest, &passage.text).to_owned()
 }
 
 /// The answer in pieces for streaming: words with the white space after them. Together they are exactly the text.

@@ -1,6 +1,7 @@
 //! What the assistant is asked: the history within a token budget, the user's page, and retrieved knowledge as
 //! delimited data. What users and articles say is data, never instruction.
 
+use crate::escalate;
 use crate::knowledge::Passage;
 use llm::{ChatMessage, ChatRequest, ToolSpec};
 use model::contextual_tools::ContextualTool;
@@ -22,6 +23,8 @@ pub(crate) struct Prompt {
     pub previous: Option<String>,
     /// Retrieved knowledge, best first; a model cites it by number from 1.
     pub passages: Vec<Passage>,
+    /// The user can have a ticket opened.
+    pub offers_ticket: bool,
 }
 
 /// What a prompt is made of.
@@ -40,6 +43,8 @@ pub(crate) struct Material<'a> {
     pub kind: TurnKind,
     /// The mode the user chose.
     pub agent_mode: Option<&'a str>,
+    /// A ticket can be opened for the user.
+    pub offers_ticket: bool,
     /// Estimated tokens the history may take.
     pub history_tokens: usize,
 }
@@ -59,13 +64,19 @@ pub(crate) fn build(material: Material<'_>) -> Prompt {
     let request = ChatRequest {
         system: system_text(&material),
         messages: chat_history(material.history, material.history_tokens),
-        tools: material.tools.iter().map(tool_spec).collect(),
+        tools: material
+            .tools
+            .iter()
+            .map(tool_spec)
+            .chain(material.offers_ticket.then(escalate::tool))
+            .collect(),
         max_output_tokens: None,
     };
     Prompt {
         request,
         question,
         previous,
+        offers_ticket: material.offers_ticket,
         passages: material.passages,
     }
 }
@@ -119,23 +130,23 @@ fn system_text(material: &Material<'_>) -> String {
         ));
     }
     if let Some(page) = material.ui_context {
-        text.push_str(&delimited("page", &page.to_string()));
+        text.push_str(&delimited("page", &cut(&page.to_string())));
     }
     if !material.tool_context.is_empty() {
         let context = Value::Object(material.tool_context.clone()).to_string();
-        text.push_str(&delimited("tool_context", &context));
+        text.push_str(&delimited("tool_context", &cut(&context)));
     }
     text
 }
 
+/// As much of the page as a model is shown.
+fn cut(data: &str) -> String {
+    data.chars().take(PAGE_MAX).collect()
+}
+
 /// Data between tags that it cannot close by itself.
-fn delimited(tag: &str, data: &str) -> String {
-    let cut: String = if tag == "knowledge" {
-        data.to_owned()
-    } else {
-        data.chars().take(PAGE_MAX).collect()
-    };
-    let harmless = cut.replace("</", "<\u{200b}/");
+pub(crate) fn delimited(tag: &str, data: &str) -> String {
+    let harmless = data.replace("</", "<\u{200b}/");
     format!("\n\n<{tag}>\n{harmless}\n</{tag}>")
 }
 

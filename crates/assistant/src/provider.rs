@@ -86,13 +86,21 @@ impl Trouble {
     pub const fn advice(self) -> &'static str {
         match self {
             Self::Timeout => "The model did not answer within 20 seconds.",
-            Self::RateLimit => "The model's provider refuses more requests for now, or the account's quota is used up.",
-            Self::Unauthorized => "The model's provider refuses the key: check THICKET_LLM_API_KEY.",
+            Self::RateLimit => {
+                "The model's provider refuses more requests for now, or the account's quota is used up."
+            }
+            Self::Unauthorized => {
+                "The model's provider refuses the key: check THICKET_LLM_API_KEY."
+            }
             Self::NotFound => {
                 "The provider knows no such address or model: check THICKET_LLM_BASE_URL, which often ends in /v1, and THICKET_LLM_MODEL."
             }
-            Self::Rejected => "The provider refuses the request. The server's log names its error code.",
-            Self::Unavailable => "The provider cannot be reached, or does not answer as it should. The server's log says more.",
+            Self::Rejected => {
+                "The provider refuses the request. The server's log names its error code."
+            }
+            Self::Unavailable => {
+                "The provider cannot be reached, or does not answer as it should. The server's log says more."
+            }
         }
     }
 }

@@ -3,13 +3,15 @@
 use crate::call::{Called, Said, call};
 use crate::commit::{Committed, Fence, Step, commit_step};
 use crate::engine::{Engine, RunLimits, Ticket};
+use crate::escalate;
 use crate::knowledge::{self, Passage};
 use crate::prompt::{self, Material};
-use crate::tools::carry_out;
+use crate::tools::{TicketTool, carry_out};
 use llm::{Completion, Usage};
 use model::MessageId;
 use model::contextual_tools::{self, ContextualTool};
 use model::messages::{Ai, Body, Interrupted, Message, Meta, Source, ToolCall};
+use model::settings::ProjectSettings;
 use model::turns::{TurnKind, TurnStatus};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -27,6 +29,9 @@ const WRITE_TRIES: u32 = 5;
 struct Brief {
     tools: Vec<ContextualTool>,
     tool_context: Map<String, Value>,
+    settings: ProjectSettings,
+    /// The model may open a ticket.
+    offers_ticket: bool,
     limits: RunLimits,
     deadline: Instant,
 }
@@ -68,7 +73,7 @@ impl Engine {
         ticket: &Ticket,
     ) -> Result<Option<Committed>, store::Error> {
         let fence = Fence::of(&turn);
-        let brief = self.brief(&turn);
+        let brief = self.brief(&turn).await?;
         let mut passages: Option<Vec<Passage>> = None;
         let mut steps = turn.steps;
         loop {
@@ -77,6 +82,10 @@ impl Engine {
             }
             steps += 1;
             let history = self.history(&turn).await?;
+            if let Some(said) = commanded_ticket(&turn, &history) {
+                let step = self.ticket_step(said, &brief.settings);
+                return self.commit(fence, step).await;
+            }
             let known = match passages.clone() {
                 Some(known) => known,
                 None => passages
@@ -94,6 +103,7 @@ impl Engine {
                 tool_context: &brief.tool_context,
                 kind: turn.kind,
                 agent_mode: turn.options.agent_mode.as_deref(),
+                offers_ticket: brief.offers_ticket,
                 history_tokens: self.0.config.history_tokens,
             });
             let on_first_text = || self.title_in_the_background(&turn, &history);
@@ -113,7 +123,7 @@ impl Engine {
                     said,
                     completion,
                     sources,
-                } => self.answered(said, completion, sources, &brief.tools),
+                } => self.answered(said, completion, sources, &brief, &history),
             };
             match self.commit(fence, step).await? {
                 None => return Ok(None),
@@ -123,7 +133,14 @@ impl Engine {
         }
     }
 
-    fn brief(&self, turn: &Turn) -> Brief {
+    async fn brief(&self, turn: &Turn) -> Result<Brief, store::Error> {
+        let project = turn.key.project_id;
+        let found = self
+            .0
+            .store
+            .read(move |c| Box::pin(store::projects::find(c, project)))
+            .await?;
+        let settings = found.ok_or(store::Error::NoRow)?.settings;
         let config = &self.0.config;
         let limits = match turn.kind {
             TurnKind::Chat => config.chat,
@@ -135,12 +152,18 @@ impl Engine {
             _ => Default::default(),
         };
         let spent = self.0.env.now().since(turn.started_at);
-        Brief {
+        // A tool of the page's by that name is the page's.
+        let is_free = tools.iter().all(|tool| tool.name != escalate::TOOL);
+        let offers_ticket =
+            turn.kind == TurnKind::Chat && is_free && escalate::is_offered(&settings);
+        Ok(Brief {
             tools,
             tool_context,
+            settings,
+            offers_ticket,
             limits,
             deadline: Instant::now() + limits.time.saturating_sub(spent),
-        }
+        })
     }
 
     /// The newest messages, in any case as far back as the newest question: a turn may have done a lot since.
@@ -204,7 +227,8 @@ impl Engine {
         said: Said,
         completion: Completion,
         sources: Vec<Source>,
-        tools: &[ContextualTool],
+        brief: &Brief,
+        history: &[Message],
     ) -> Step {
         let id = MessageId(self.0.env.uuid());
         let calls: Vec<ToolCall> = completion
@@ -212,7 +236,14 @@ impl Engine {
             .into_iter()
             .map(|call| ToolCall::new(call.id, call.name, call.args))
             .collect();
-        let carried = carry_out(&self.0, id, &calls, tools);
+        let opens = if brief.offers_ticket {
+            TicketTool::Offered {
+                is_used: has_opened_ticket(history),
+            }
+        } else {
+            TicketTool::Unknown
+        };
+        let carried = carry_out(&self.0, id, &calls, &brief.tools, opens);
         let end = match (calls.is_empty(), carried.waits) {
             (true, _) => Some(TurnStatus::Done),
             (false, true) => Some(TurnStatus::Interrupted),
@@ -238,6 +269,11 @@ impl Engine {
         Step {
             messages,
             approvals: carried.approvals,
+            // The answer itself stands before the results.
+            opens: carried.opens.map(|mut opening| {
+                opening.named_in += 1;
+                opening
+            }),
             usage: Some(completion.usage),
             end,
         }
@@ -316,12 +352,14 @@ impl Engine {
         }
     }
 
-    /// Commits a step. A store that is busy is asked again: an answer that cost a model call is not thrown away.
+    /// Commits a step, and tells of the ticket it has opened. A store that is busy is asked again: an answer that cost a
+    /// model call is not thrown away.
     pub(crate) async fn commit(
         &self,
         fence: Fence,
         step: Step,
     ) -> Result<Option<Committed>, store::Error> {
+        let opens = step.opens.is_some();
         let step = Arc::new(step);
         let mut tries = 0;
         loop {
@@ -336,8 +374,38 @@ impl Engine {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(50 << tries)).await;
                 }
-                result => return result,
+                result => {
+                    if opens && matches!(result, Ok(Some(_))) {
+                        self.0.ticket_changed(fence.key.project_id).await;
+                    }
+                    return result;
+                }
             }
         }
     }
+}
+
+/// What stands behind the command for a ticket, if the turn was begun with it.
+fn commanded_ticket<'a>(turn: &Turn, history: &'a [Message]) -> Option<&'a str> {
+    // Later steps, and turns that go on from an interruption, are about something else.
+    if turn.steps > 0 {
+        return None;
+    }
+    match &history.last()?.body {
+        Body::Human(human) => escalate::command(&human.content),
+        _ => None,
+    }
+}
+
+/// Whether a ticket was opened since the user's last message.
+fn has_opened_ticket(history: &[Message]) -> bool {
+    let since = history
+        .iter()
+        .rev()
+        .take_while(|message| !matches!(message.body, Body::Human(_)));
+    let mut since = since.filter_map(|message| match &message.body {
+        Body::Ai(ai) => Some(ai),
+        _ => None,
+    });
+    since.any(|ai| ai.tool_calls.iter().any(|call| call.name == escalate::TOOL))
 }

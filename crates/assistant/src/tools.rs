@@ -1,6 +1,7 @@
 //! Calls of the tools a client brought along (spec "Tools").
 
 use crate::engine::Inner;
+use crate::escalate::{self, Opening};
 use model::MessageId;
 use model::contextual_tools::ContextualTool;
 use model::messages::{Body, Message, Tool, ToolCall};
@@ -15,8 +16,22 @@ pub(crate) struct CarriedOut {
     pub results: Vec<Message>,
     /// A proposal for every call that the user must allow.
     pub approvals: Vec<Approval>,
+    /// A ticket that is opened, named in one of the results.
+    pub opens: Option<Opening>,
     /// Some call waits for the user or for the client.
     pub waits: bool,
+}
+
+/// Whether the model was offered the tool that opens a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TicketTool {
+    /// It was not.
+    Unknown,
+    /// It was.
+    Offered {
+        /// It has been called in this turn: one ticket is enough.
+        is_used: bool,
+    },
 }
 
 /// Carries out the calls of one answer. Contextual tools are hands of the client's page: a call is handed to it
@@ -26,9 +41,27 @@ pub(crate) fn carry_out(
     message_id: MessageId,
     calls: &[ToolCall],
     tools: &[ContextualTool],
+    tickets: TicketTool,
 ) -> CarriedOut {
     let mut carried = CarriedOut::default();
     for call in calls {
+        if let TicketTool::Offered { is_used } = tickets
+            && call.name == escalate::TOOL
+        {
+            let text = if is_used || carried.opens.is_some() {
+                "A ticket has been opened already; one is enough.".to_owned()
+            } else {
+                carried.opens = Some(Opening {
+                    reason: escalate::reason_of(&call.args),
+                    named_in: carried.results.len(),
+                });
+                escalate::tool_result()
+            };
+            let payload = json!({ (escalate::TOOL): call.args });
+            let result = tool_message(inner, &call.id, text, payload.as_object().cloned());
+            carried.results.push(result);
+            continue;
+        }
         match tools.iter().find(|tool| tool.name == call.name) {
             None => {
                 let text = format!("There is no tool named {:?}.", call.name);

@@ -178,6 +178,19 @@ pub const REPLY_SUSTAINED: Throttle = Throttle {
     doc: "replies to tickets and tickets begun by the team, for each user: long term",
 };
 
+/// Suggested replies to tickets in a short time; counted for each user.
+pub const SUGGEST_BURST: Throttle = Throttle {
+    name: "suggest_burst",
+    default: Limit::at(10, Per::Minute),
+    doc: "suggested replies to tickets, for each user: short term",
+};
+/// Suggested replies to tickets in a long time; counted for each user.
+pub const SUGGEST_SUSTAINED: Throttle = Throttle {
+    name: "suggest_sustained",
+    default: Limit::at(100, Per::Day),
+    doc: "suggested replies to tickets, for each user: long term",
+};
+
 /// Requests to the public capture endpoints; counted for each address.
 pub const CAPTURE: Throttle = Throttle {
     name: "capture",
@@ -221,6 +234,8 @@ pub const THROTTLES: &[Throttle] = &[
     API_SUSTAINED,
     REPLY_BURST,
     REPLY_SUSTAINED,
+    SUGGEST_BURST,
+    SUGGEST_SUSTAINED,
 ];
 
 /// Whole seconds to wait, rounded up, at least 1: what `Retry-After` says.

@@ -86,6 +86,10 @@ settings! {
     timezone: String = "UTC".to_owned(), Rule::Timezone;
     /// The assistant in tickets: `off`, `draft` (a person sends it) or `answer`.
     ai_replies: AiReplies = AiReplies::Off, Rule::Choice(&["off", "draft", "answer"]);
+    /// The team may ask for a suggested reply to a ticket.
+    ai_suggestions: bool = true, Rule::Boolean;
+    /// A user of the assistant may have it open a ticket, with `/ticket` or by asking for a person.
+    ai_opens_tickets: bool = true, Rule::Boolean;
     /// The assistant refuses new turns with 402 until this is cleared.
     ai_credits_exhausted: bool = false, Rule::Boolean;
     /// The assistant's throttles do not apply.
@@ -138,6 +142,10 @@ settings! {
     reply_burst: Option<Limit> = None, Rule::Limit;
     /// Throttle: replies to tickets and tickets begun by the team, for each user, long term. Null: the server's.
     reply_sustained: Option<Limit> = None, Rule::Limit;
+    /// Throttle: suggested replies to tickets, for each user, short term. Null: the server's.
+    suggest_burst: Option<Limit> = None, Rule::Limit;
+    /// Throttle: suggested replies to tickets, for each user, long term. Null: the server's.
+    suggest_sustained: Option<Limit> = None, Rule::Limit;
 }
 
 impl ProjectSettings {
@@ -223,6 +231,8 @@ impl ProjectSettings {
             "api_sustained" => self.api_sustained,
             "reply_burst" => self.reply_burst,
             "reply_sustained" => self.reply_sustained,
+            "suggest_burst" => self.suggest_burst,
+            "suggest_sustained" => self.suggest_sustained,
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ mod filters;
 mod messages;
 mod sla;
 mod tags;
+mod triage;
 mod views;
 
 pub use assignee::{Assignee, AssigneeError};
@@ -19,6 +20,7 @@ pub use messages::{
 };
 pub use sla::{SlaNotice, due_notice};
 pub use tags::{TAG_MAX, TAGS_MAX, normal_tags, read_tags};
+pub use triage::Triage;
 
 pub use views::{
     BuiltInView, TicketView, VIEW_FILTERS_MAX, VIEW_NAME_MAX, VIEWS_MAX, ViewChange,

@@ -55,6 +55,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0011_team",
         text: include_str!("../migrations/0011_team.sql"),
     },
+    Migration {
+        name: "0012_reply_jobs",
+        text: include_str!("../migrations/0012_reply_jobs.sql"),
+    },
 ];
 
 /// One step of the schema.

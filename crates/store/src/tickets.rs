@@ -11,9 +11,12 @@ pub(crate) mod list;
 mod log;
 pub(crate) mod merge;
 pub(crate) mod messages;
+pub(crate) mod reply_jobs;
 pub(crate) mod rows;
+pub(crate) mod solved;
 pub(crate) mod tags;
 pub(crate) mod totals;
+mod triage;
 
 #[cfg(test)]
 mod tests;
@@ -25,12 +28,18 @@ pub use list::{count, count_many, list, list_merged_into, names_of_assignees};
 pub use log::{Actor, ActorKind};
 pub use merge::{MergeError, MergeNotes, Merged, merge};
 pub use messages::{
-    MessageWriteError, add_message, delete_message, edit_message, find_message, list_messages,
-    restore_message,
+    MessageWriteError, add_message, add_note, delete_message, edit_message, find_message,
+    list_messages, list_recent_public, restore_message,
+};
+pub use reply_jobs::{
+    ReplyJob, claim_reply_job, drop_reply_job, find_reply_job, list_owned_reply_jobs,
+    list_waiting_reply_jobs, release_reply_jobs, renew_reply_jobs,
 };
 pub use rows::{find, find_for_update};
+pub use solved::{Solved, list_solved};
 pub use tags::{TagUsage, find_tag, list_tags, replace_tag};
 pub use totals::{TicketCount, unread_count};
+pub use triage::{leave_triage, set_triage};
 
 use crate::{Conn, Error, Result, organizations, roles};
 use log::Log;
@@ -145,6 +154,9 @@ pub async fn update(
         return Ok(Some((ticket, changed)));
     }
     rows::save(c, &ticket).await?;
+    if changed.is_resolving(&ticket) {
+        reply_jobs::drop_reply_job(c, scene.project, ticket.id).await?;
+    }
     if changed.tags.is_some() {
         rows::save_tags(c, &ticket).await?;
     }
@@ -167,6 +179,7 @@ pub async fn delete(c: &Conn, scene: &Scene, key: TicketKey) -> Result<bool> {
     let mut totals = Totals::new(scene.project);
     totals.remove(&ticket);
     ticket.deleted_at = Some(scene.now);
+    reply_jobs::drop_reply_job(c, scene.project, ticket.id).await?;
     rows::delete(c, &ticket, scene.actor.user_id()).await?;
     let mut log = Log::new(scene);
     log.deleted(&ticket);

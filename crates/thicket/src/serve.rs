@@ -284,6 +284,8 @@ fn rates_of(config: &Config) -> HashMap<&'static str, Limit> {
         (rates::LOGIN_EMAIL.name, config.login_email),
         (rates::REPLY_BURST.name, config.reply_burst),
         (rates::REPLY_SUSTAINED.name, config.reply_sustained),
+        (rates::SUGGEST_BURST.name, config.suggest_burst),
+        (rates::SUGGEST_SUSTAINED.name, config.suggest_sustained),
     ])
 }
 

@@ -13,12 +13,14 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Titles by the model are off: they would change `updated_at` at some moment of a test.
+    /// Titles by the model are off: they would change `updated_at` at some moment of a test. So is the assistant's own tool:
+    /// these tests are about the page's.
     pub(crate) async fn new(setup: Setup) -> Self {
         let model = StubModel::start().await;
         let app = setup.answered_by(&model).start().await;
         let tenant = app.tenant().await;
         app.set(tenant.project, "titles_by_model", "false").await;
+        app.set(tenant.project, "ai_opens_tickets", "false").await;
         Self { app, model, tenant }
     }
 

@@ -20,7 +20,16 @@ impl Desk {
     pub(crate) async fn new(setup: Setup) -> Self {
         let app = setup.start().await;
         let tenant = app.tenant().await;
-        let api = tenant.api.clone();
+        Self::of(app, tenant)
+    }
+
+    /// The desk of a tenant who was there before the server.
+    pub(crate) fn of(app: TestApp, tenant: Tenant) -> Self {
+        let api = app.api(&tenant.key);
+        let tenant = Tenant {
+            api: api.clone(),
+            ..tenant
+        };
         let path = path_of(&tenant);
         Self {
             app,
@@ -52,29 +61,11 @@ impl Desk {
 
     /// The customer writes, through no cache.
     pub(crate) async fn hear(&self, ticket: &Value, text: &str) {
-        let new = NewMessage::by_customer(MessageId(new_uuid()), text.to_owned());
-        let (scene, key) = (self.scene(), key(ticket));
-        let added = self
-            .app
-            .store
-            .write(move |c| {
-                Box::pin(
-                    async move { store::tickets::add_message(c, &scene, key, &new, false).await },
-                )
-            })
-            .await
-            .unwrap();
-        assert!(added.is_some());
+        hear(&self.app, &self.tenant, ticket, text).await;
     }
 
     pub(crate) fn scene(&self) -> Scene {
-        Scene {
-            project: self.tenant.project,
-            organization: self.tenant.organization,
-            actor: Actor::customer(),
-            env: self.app.env.clone(),
-            now: self.app.env.now(),
-        }
+        scene(&self.app, &self.tenant)
     }
 
     /// A path below a ticket.
@@ -187,4 +178,28 @@ pub(crate) fn key(ticket: &Value) -> TicketKey {
 /// A text for a query string.
 pub(crate) fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+fn scene(app: &TestApp, tenant: &Tenant) -> Scene {
+    Scene {
+        project: tenant.project,
+        organization: tenant.organization,
+        actor: Actor::customer(),
+        env: app.env.clone(),
+        now: app.env.now(),
+    }
+}
+
+/// The customer writes, through no cache.
+pub(crate) async fn hear(app: &TestApp, tenant: &Tenant, ticket: &Value, text: &str) {
+    let new = NewMessage::by_customer(MessageId(new_uuid()), text.to_owned());
+    let (scene, key) = (scene(app, tenant), key(ticket));
+    let added = app
+        .store
+        .write(move |c| {
+            Box::pin(async move { store::tickets::add_message(c, &scene, key, &new, false).await })
+        })
+        .await
+        .unwrap();
+    assert!(added.is_some());
 }

@@ -80,10 +80,7 @@ async fn the_time_until_an_answer_begins_is_limited_and_not_the_answer_itself() 
         gate.open(1);
         let mut stream = provider.stream(&ask("x")).await.unwrap();
         let begun = Instant::now();
-        assert_eq!(
-            stream.next().await,
-            Some(Ok(ChatEvent::Text("one".into())))
-        );
+        assert_eq!(stream.next().await, Some(Ok(ChatEvent::Text("one".into()))));
         // The limit passes in the middle of the answer, while the model thinks.
         let over = tokio::time::sleep_until(begun + 2 * limit);
         let event = tokio::select! {
@@ -92,10 +89,7 @@ async fn the_time_until_an_answer_begins_is_limited_and_not_the_answer_itself() 
         };
         assert_eq!(event, None, "it is still listened to");
         gate.open_all();
-        assert_eq!(
-            stream.next().await,
-            Some(Ok(ChatEvent::Text("two".into())))
-        );
+        assert_eq!(stream.next().await, Some(Ok(ChatEvent::Text("two".into()))));
         assert!(matches!(
             stream.next().await,
             Some(Ok(ChatEvent::Finished(_)))

@@ -95,6 +95,13 @@ impl Changed {
     }
 }
 
+impl Changed {
+    /// Whether the ticket has been resolved by it.
+    pub fn is_resolving(&self, ticket: &Ticket) -> bool {
+        self.status.is_some() && ticket.status == Status::Resolved
+    }
+}
+
 impl Ticket {
     /// Applies a change, with the snooze rule (tickets.md 6.4) and what depends on the status.
     pub fn apply(&mut self, change: &TicketChange, now: Timestamp) -> Changed {
@@ -148,6 +155,9 @@ impl Ticket {
     pub fn set_status(&mut self, status: Status, now: Timestamp) -> Option<Status> {
         let before = replace(&mut self.status, status)?;
         self.resolved_at = (status == Status::Resolved).then_some(now);
+        if status == Status::Resolved {
+            self.leave_triage();
+        }
         Some(before)
     }
 }

@@ -244,6 +244,9 @@ impl Ticket {
         self.last_message_at = Some(now);
         self.last_message_text = Some(preview(&message.content));
         self.updated_at = now;
+        if message.side() == Side::Team {
+            self.leave_triage();
+        }
         match message.side() {
             Side::Team | Side::Ai => self.unread_customer_count += 1,
             // What the team itself typed in a customer's name is not news to the team.

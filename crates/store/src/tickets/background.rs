@@ -34,6 +34,7 @@ statements! {
     ERASE_TEXTS = "DELETE FROM ticket_text WHERE project_id = ?1 AND ticket_id = ?2";
     ERASE_TAGS = "DELETE FROM ticket_tag WHERE project_id = ?1 AND ticket_id = ?2";
     ERASE_MESSAGES = "DELETE FROM ticket_message WHERE project_id = ?1 AND ticket_id = ?2";
+    ERASE_REPLY_JOB = "DELETE FROM reply_job WHERE project_id = ?1 AND ticket_id = ?2";
     ERASE = "DELETE FROM ticket WHERE project_id = ?1 AND id = ?2";
 }
 
@@ -200,7 +201,13 @@ pub async fn erase_deleted(c: &Conn, env: &Env, before: Timestamp, limit: i64) -
     let deleted: Vec<(ProjectId, TicketId, i64)> = c.all(DELETED, params![before, limit]).await?;
     for (project, id, number) in &deleted {
         media::release(c, *project, *id, env.now()).await?;
-        for statement in [ERASE_TEXTS, ERASE_TAGS, ERASE_MESSAGES, ERASE] {
+        for statement in [
+            ERASE_TEXTS,
+            ERASE_TAGS,
+            ERASE_MESSAGES,
+            ERASE_REPLY_JOB,
+            ERASE,
+        ] {
             c.exec(statement, params![*project, *id]).await?;
         }
         let purged = NewActivity {

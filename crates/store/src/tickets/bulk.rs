@@ -1,9 +1,9 @@
 //! Changing many tickets at once (tickets.md 10.4, 10.5).
 
 use super::log::Log;
-use super::rows;
 use super::totals::Totals;
 use super::{Scene, find, find_for_update};
+use super::{reply_jobs, rows};
 use crate::{Conn, Result};
 use model::TicketId;
 use model::tickets::{Status, Ticket, TicketChange, TicketKey, normal_tags};
@@ -139,6 +139,9 @@ async fn apply(
             continue;
         }
         rows::save(c, ticket).await?;
+        if changed.is_resolving(ticket) {
+            reply_jobs::drop_reply_job(c, scene.project, ticket.id).await?;
+        }
         if changed.tags.is_some() {
             rows::save_tags(c, ticket).await?;
         }

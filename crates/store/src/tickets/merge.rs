@@ -2,7 +2,7 @@
 
 use super::log::Log;
 use super::totals::Totals;
-use super::{Scene, find_for_update, messages, rows};
+use super::{Scene, find_for_update, messages, reply_jobs, rows};
 use crate::statements::statements;
 use crate::{Conn, Error, Result, params};
 use model::tickets::{Assignee, NewMessage, Status, Ticket, TicketChange, TicketKey};
@@ -120,6 +120,7 @@ pub async fn merge(
     let text = text.clone().unwrap_or(default);
     note(c, scene, user, &mut target, text, *is_private, &mut log).await?;
 
+    reply_jobs::drop_reply_job(c, scene.project, source.id).await?;
     rows::save(c, &source).await?;
     rows::save(c, &target).await?;
     log.changed(c, &source, &changed).await?;

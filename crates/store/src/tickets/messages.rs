@@ -2,7 +2,7 @@
 
 use super::log::Log;
 use super::totals::Totals;
-use super::{Scene, find_for_update, rows};
+use super::{Scene, find_for_update, reply_jobs, rows};
 use crate::statements::statements;
 use crate::{Conn, Error, FromRow, Result, Row, media, outbox, params};
 use model::pagination::Page;
@@ -39,6 +39,11 @@ statements! {
     COUNT_TWO_OF_CUSTOMER = "SELECT count(*) FROM (SELECT 1 FROM ticket_message \
                                WHERE project_id = ?1 AND ticket_id = ?2 AND NOT is_deleted AND NOT is_private \
                                  AND side = 'customer' AND created_by IS NULL LIMIT 2) AS found";
+    RECENT_PUBLIC = concat!(
+        "SELECT ", columns!(), " FROM ticket_message \
+         WHERE project_id = ?1 AND ticket_id = ?2 AND NOT is_deleted AND NOT is_private \
+         ORDER BY created_at DESC, id DESC LIMIT ?3"
+    );
     INSERT_TEXT = "INSERT INTO ticket_text (project_id, source_id, ticket_id, text) VALUES (?1, ?2, ?3, ?4)";
     DROP_TEXT = "DELETE FROM ticket_text WHERE project_id = ?1 AND source_id = ?2";
 }
@@ -84,6 +89,23 @@ pub async fn list_messages(
     Ok((c.all(LIST, values).await?, count))
 }
 
+/// The newest public messages of a ticket, oldest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list_recent_public(
+    c: &Conn,
+    project: ProjectId,
+    ticket: TicketId,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    let mut messages: Vec<Message> = c
+        .all(RECENT_PUBLIC, params![project, ticket, limit])
+        .await?;
+    messages.reverse();
+    Ok(messages)
+}
+
 /// Adds a message to a ticket, with everything that follows from it (tickets.md 11.4); `None`: there is no such
 /// ticket. `reopens`: the project opens a resolved ticket when its customer writes.
 ///
@@ -122,6 +144,7 @@ pub(super) async fn add_to(
     if !message.is_private {
         rows::save(c, &ticket).await?;
     }
+    reply_jobs::follow(c, scene, &ticket, &message).await?;
     if is_customers_first(c, &ticket, &message).await? {
         outbox::tell_of_ticket(c, &scene.env, &ticket, &message.content, scene.now).await?;
     }
@@ -150,6 +173,23 @@ async fn is_customers_first(c: &Conn, ticket: &Ticket, message: &Message) -> Res
         .one(COUNT_TWO_OF_CUSTOMER, params![ticket.project_id, ticket.id])
         .await?;
     Ok(found == 1)
+}
+
+/// Adds a note of the assistant's: it changes nothing of the ticket, and only the live inbox is told (tickets.md 8.2).
+/// `false`: there is no such ticket.
+///
+/// # Errors
+/// When the store fails.
+pub async fn add_note(c: &Conn, scene: &Scene, key: TicketKey, note: &NewMessage) -> Result<bool> {
+    let Some(ticket) = find_for_update(c, scene.project, key).await? else {
+        return Ok(false);
+    };
+    let scene = &scene.after(ticket.last_message_at);
+    insert(c, scene.project, ticket.id, note, scene.now).await?;
+    let mut log = Log::new(scene);
+    log.hidden("note", &ticket);
+    log.write(c).await?;
+    Ok(true)
 }
 
 /// Adds the row and what it is found by.

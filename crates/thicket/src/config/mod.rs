@@ -195,6 +195,10 @@ settings! {
         "Replies to tickets and tickets begun by the team, for each user: short term.";
     reply_sustained: Limit, "throttles.reply_sustained" = "60/hour", Server,
         "Replies to tickets and tickets begun by the team, for each user: long term.";
+    suggest_burst: Limit, "throttles.suggest_burst" = "10/minute", Server,
+        "Suggested replies to tickets, for each user: short term.";
+    suggest_sustained: Limit, "throttles.suggest_sustained" = "100/day", Server,
+        "Suggested replies to tickets, for each user: long term.";
 }
 
 fn value<T: Setting>(layers: &Layers, key: Option<&Key>) -> Result<T, ConfigError> {
