@@ -163,12 +163,20 @@ impl App {
         self.unread.forget(project).await;
     }
 
+    /// Forgets what is kept of projects by their tokens.
+    pub(crate) fn forget_tokens(&self) {
+        self.caches.widgets.forget(|_| true);
+        self.caches.outsiders.forget(|_| true);
+        self.caches.configs.forget(|_| true);
+    }
+
     /// Forgets what is kept of keys, sessions and projects for a moment: for whoever changes them in the store, beside the
     /// HTTP side, and will not wait.
     pub fn forget_cached(&self) {
         self.caches.keys.forget(|_| true);
         self.caches.sessions.forget(|_| true);
         self.caches.projects.forget(|_| true);
+        self.forget_tokens();
     }
 }
 

@@ -11,7 +11,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::keys::FoundKey;
-use store::projects::ProjectForUser;
+use store::projects::{OpenProject, Outsider, Project, ProjectForUser};
 use store::sessions::FoundSession;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -26,6 +26,12 @@ pub(crate) struct Caches {
     pub(crate) keys: Cache<Digest, FoundKey>,
     pub(crate) sessions: Cache<Digest, FoundSession>,
     pub(crate) projects: Cache<(ProjectId, UserId), ProjectForUser>,
+    /// By the digest of the widget's token.
+    pub(crate) widgets: Cache<Digest, OpenProject>,
+    /// By the digest of the project's secret, or of a key of the project's.
+    pub(crate) outsiders: Cache<Digest, Outsider>,
+    /// By the digest of the public token.
+    pub(crate) configs: Cache<Digest, Project>,
     /// Keys and sessions whose use is being recorded.
     pub(crate) touches: Cache<Uuid, ()>,
 }

@@ -181,6 +181,13 @@ impl ApiError {
         self.header(header::RETRY_AFTER, retry_after_seconds(wait).into())
     }
 
+    /// Another status than the table's, where clients expect that.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = status;
+        self
+    }
+
     /// Adds a cause for the log.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {

@@ -27,6 +27,7 @@ mod drafts;
 mod edge;
 mod error;
 mod events;
+mod external;
 mod guidance;
 mod health;
 mod keys;
@@ -41,6 +42,7 @@ mod people;
 mod persons;
 mod projects;
 mod provider;
+mod remote_config;
 mod roles;
 mod routing;
 mod serve;
@@ -50,6 +52,7 @@ mod tickets;
 mod users;
 mod views;
 mod visit;
+mod widget;
 
 pub use accept::Accepted;
 pub use access::Access;
@@ -103,6 +106,9 @@ pub fn router(app: &App, pages: Router) -> Router {
         .merge(health::router(app.clone()))
         .merge(capture::router(app.clone()))
         .merge(media::router(app.clone()))
+        .merge(widget::router(app.clone()))
+        .merge(external::router(app.clone()))
+        .merge(remote_config::router(app.clone()))
         .merge(pages)
         .fallback(routing::fallback);
     Router::new()

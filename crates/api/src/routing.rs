@@ -328,7 +328,11 @@ pub(crate) struct OriginalPath(pub(crate) String);
 /// answered with a redirect.
 pub(crate) fn normalise(request: &mut Request) {
     let path = request.uri().path();
-    if !path.starts_with("/api/") || path.starts_with("/api/docs") {
+    // The widget's and the external endpoints have one form only (conventions.md 3).
+    let has_forms = !["/api/docs", "/api/conversations/"]
+        .iter()
+        .any(|prefix| path.starts_with(prefix));
+    if !path.starts_with("/api/") || !has_forms {
         return;
     }
     let bare = path.strip_suffix('/').unwrap_or(path);

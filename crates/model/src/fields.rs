@@ -18,10 +18,12 @@
 //! ```
 
 mod kinds;
+mod problems;
 
 pub use kinds::{
     Boolean, Choice, Datetime, Email, Integer, Json, Kind, List, Object, Text, UuidKind,
 };
+pub use problems::Problems;
 
 use crate::error::{Code, FieldError};
 use crate::python;

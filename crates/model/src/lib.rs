@@ -37,6 +37,7 @@ pub mod tickets;
 pub mod time;
 pub mod turns;
 pub mod ui_context;
+pub mod widget;
 
 pub use env::{Clock, Env, ManualClock, Rng, SystemClock, SystemRng};
 pub use error::{Code, FieldError};

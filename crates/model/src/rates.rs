@@ -216,6 +216,48 @@ pub const LOGIN_EMAIL: Throttle = Throttle {
     default: Limit::at(30, Per::Hour),
     doc: "attempts to sign in, for each e-mail address",
 };
+/// Requests of one visitor of the widget; counted for each session, else for each address.
+pub const WIDGET_VISITOR: Throttle = Throttle {
+    name: "widget_visitor",
+    default: Limit::at(30, Per::Minute),
+    doc: "requests of the widget, for each visitor",
+};
+/// Requests of all visitors of the widget that only look; counted for each project.
+pub const WIDGET_READS: Throttle = Throttle {
+    name: "widget_reads",
+    default: Limit::at(3600, Per::Hour),
+    doc: "requests of the widget that only look, for each project",
+};
+/// Requests of all visitors of the widget that change something; counted for each project.
+pub const WIDGET_WRITES: Throttle = Throttle {
+    name: "widget_writes",
+    default: Limit::at(3600, Per::Hour),
+    doc: "requests of the widget that change something, for each project",
+};
+/// Links that a visitor has mailed; counted for each address.
+pub const WIDGET_RESTORE_REQUESTS: Throttle = Throttle {
+    name: "widget_restore_requests",
+    default: Limit::at(3, Per::Hour),
+    doc: "links for restoring a visitor's tickets, for each address of a mail",
+};
+/// Links that are used; counted for each address of the network.
+pub const WIDGET_RESTORES: Throttle = Throttle {
+    name: "widget_restores",
+    default: Limit::at(10, Per::Minute),
+    doc: "uses of such links, for each address of the network",
+};
+/// Requests of the customer's backend in a short time; counted for each key.
+pub const EXTERNAL_BURST: Throttle = Throttle {
+    name: "external_burst",
+    default: Limit::at(120, Per::Minute),
+    doc: "external requests with a project's secret, for each secret: short term",
+};
+/// Requests of the customer's backend in a long time; counted for each key.
+pub const EXTERNAL_SUSTAINED: Throttle = Throttle {
+    name: "external_sustained",
+    default: Limit::at(1200, Per::Hour),
+    doc: "external requests with a project's secret, for each secret: long term",
+};
 
 /// Invitations; counted for each user who invites.
 pub const INVITES: Throttle = Throttle {
@@ -236,6 +278,13 @@ pub const THROTTLES: &[Throttle] = &[
     REPLY_SUSTAINED,
     SUGGEST_BURST,
     SUGGEST_SUSTAINED,
+    WIDGET_VISITOR,
+    WIDGET_READS,
+    WIDGET_WRITES,
+    WIDGET_RESTORE_REQUESTS,
+    WIDGET_RESTORES,
+    EXTERNAL_BURST,
+    EXTERNAL_SUSTAINED,
 ];
 
 /// Whole seconds to wait, rounded up, at least 1: what `Retry-After` says.

@@ -79,6 +79,11 @@ pub fn short_id(env: &Env) -> String {
     base62(random::<6>(env))
 }
 
+/// A new token that moves a visitor's tickets to another browser: 32 random bytes as 43 URL-safe characters.
+pub fn restore_token(env: &Env) -> String {
+    URL_SAFE_NO_PAD.encode(random::<32>(env))
+}
+
 /// What is stored of a secret.
 pub fn digest(secret: &str) -> Digest {
     Sha256::digest(secret.as_bytes()).into()

@@ -28,6 +28,18 @@ impl Setting {
             || ["ai_credits_exhausted", "ai_limits_exempt"].contains(&self.name)
     }
 
+    /// Whether it is a member of `conversations_settings`, too (tickets.md 14.7).
+    pub fn is_of_conversations(&self) -> bool {
+        let others = [
+            "notification_recipients",
+            "sla_warning_minutes",
+            "reopen_on_customer_message",
+            "ai_replies",
+        ];
+        let is_of_widget = self.name.starts_with("widget_") && !matches!(self.rule, Rule::Limit);
+        is_of_widget || others.contains(&self.name)
+    }
+
     /// The value when nothing is set.
     pub fn default(&self) -> Value {
         ProjectSettings::default()
@@ -146,6 +158,20 @@ settings! {
     suggest_burst: Option<Limit> = None, Rule::Limit;
     /// Throttle: suggested replies to tickets, for each user, long term. Null: the server's.
     suggest_sustained: Option<Limit> = None, Rule::Limit;
+    /// Throttle: requests of the widget, for each visitor. Null: the server's.
+    widget_visitor: Option<Limit> = None, Rule::Limit;
+    /// Throttle: requests of the widget that only look, for the project. Null: the server's.
+    widget_reads: Option<Limit> = None, Rule::Limit;
+    /// Throttle: requests of the widget that change something, for the project. Null: the server's.
+    widget_writes: Option<Limit> = None, Rule::Limit;
+    /// Throttle: links for restoring a visitor's tickets, for each address of a mail. Null: the server's.
+    widget_restore_requests: Option<Limit> = None, Rule::Limit;
+    /// Throttle: uses of such links, for each address of the network. Null: the server's.
+    widget_restores: Option<Limit> = None, Rule::Limit;
+    /// Throttle: external requests, for each secret, short term. Null: the server's.
+    external_burst: Option<Limit> = None, Rule::Limit;
+    /// Throttle: external requests, for each secret, long term. Null: the server's.
+    external_sustained: Option<Limit> = None, Rule::Limit;
 }
 
 impl ProjectSettings {
@@ -233,6 +259,13 @@ impl ProjectSettings {
             "reply_sustained" => self.reply_sustained,
             "suggest_burst" => self.suggest_burst,
             "suggest_sustained" => self.suggest_sustained,
+            "widget_visitor" => self.widget_visitor,
+            "widget_reads" => self.widget_reads,
+            "widget_writes" => self.widget_writes,
+            "widget_restore_requests" => self.widget_restore_requests,
+            "widget_restores" => self.widget_restores,
+            "external_burst" => self.external_burst,
+            "external_sustained" => self.external_sustained,
             _ => None,
         }
     }

@@ -1,8 +1,10 @@
 //! Support tickets: what they are, and the rules that need no storage (tickets.md).
 
 mod assignee;
+mod business_hours;
 mod change;
 mod dates;
+mod external;
 mod filters;
 mod messages;
 mod sla;
@@ -11,8 +13,10 @@ mod triage;
 mod views;
 
 pub use assignee::{Assignee, AssigneeError};
+pub use business_hours::{BusinessHours, SlaUnit, due_after};
 pub use change::{Changed, NewTicket, TicketChange};
 pub use dates::parse_date;
+pub use external::ExternalChange;
 pub use filters::{Filters, LIST_PAGE, Order, OrderColumn, Search};
 pub use messages::{
     MESSAGE_MAX, MESSAGES_PAGE, Message, MessageError, NewMessage, PREVIEW_MAX, RICH_CONTENT_MAX,
@@ -27,7 +31,9 @@ pub use views::{
     ViewVisibility, query_with_view,
 };
 
+use crate::fields::Email;
 pub use crate::persons::folded as fold;
+use crate::persons::folded_email;
 use crate::{ProjectId, TicketId, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -281,6 +287,12 @@ impl Ticket {
             .as_str()
             .filter(|text| !text.is_empty())
             .map(str::to_owned)
+    }
+
+    /// The address that the customer gave, in the form in which addresses are compared; `None` when it is none.
+    pub fn contact_email(&self) -> Option<String> {
+        let email = folded_email(&self.trait_text("email")?);
+        Email::is_valid(&email).then_some(email)
     }
 
     /// The properties that all events of a ticket have (tickets.md 12.1).

@@ -107,6 +107,16 @@ statements! {
     );
     COUNT_FOUND = "SELECT count(*) FROM person WHERE project_id = ?1 AND search LIKE ?2 ESCAPE '\\'";
 
+    COUNT_SHARED = "SELECT count(*) FROM person_distinct_id one \
+                    JOIN person_distinct_id other ON other.project_id = one.project_id \
+                      AND other.person_id = one.person_id \
+                    WHERE one.project_id = ?1 AND one.distinct_id = ?2 AND other.distinct_id = ?3";
+    COUNT_IDENTIFIED = "SELECT count(*) FROM person_distinct_id \
+                        JOIN person ON person.project_id = person_distinct_id.project_id \
+                          AND person.id = person_distinct_id.person_id \
+                        WHERE person_distinct_id.project_id = ?1 AND person_distinct_id.distinct_id = ?2 \
+                          AND person.is_identified";
+
     OPEN_TOTALS = "INSERT INTO person_totals (project_id, persons) VALUES (?1, 0) ON CONFLICT (project_id) DO NOTHING";
     LOCK_TOTALS = "SELECT persons FROM person_totals WHERE project_id = ?1 /*lock*/";
     ADD_TO_TOTALS = "UPDATE person_totals SET persons = persons + ?2 WHERE project_id = ?1";
@@ -219,6 +229,32 @@ pub async fn find_by_emails(
     let folded: Vec<String> = emails.iter().map(|email| folded_email(email)).collect();
     let folded: Vec<&str> = folded.iter().map(String::as_str).collect();
     find_by_texts(c, project, statement, &folded).await
+}
+
+/// Whether two ids are the same, or those of one person.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_same(c: &Conn, project: ProjectId, one: &str, other: &str) -> Result<bool> {
+    if one == other {
+        return Ok(true);
+    }
+    if one.contains('\0') || other.contains('\0') {
+        return Ok(false);
+    }
+    let count: i64 = c.one(COUNT_SHARED, params![project, one, other]).await?;
+    Ok(count > 0)
+}
+
+/// Whether an id belongs to a person of whom somebody said who they are.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_identified(c: &Conn, project: ProjectId, distinct_id: &str) -> Result<bool> {
+    let count: i64 = c
+        .one(COUNT_IDENTIFIED, params![project, distinct_id])
+        .await?;
+    Ok(count > 0)
 }
 
 async fn find_by_texts(

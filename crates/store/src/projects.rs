@@ -4,6 +4,7 @@ use crate::organizations::Organization;
 use crate::sealed::SecretKey;
 use crate::statements::statements;
 use crate::{Conn, Error, FromRow, Result, Row, params};
+use model::scopes::Scopes;
 use model::settings::ProjectSettings;
 use model::{Env, MemberLevel, OrganizationId, ProjectId, Timestamp, UserId, secrets};
 
@@ -25,6 +26,22 @@ statements! {
     LOCK = concat!("SELECT ", columns!(), " FROM project WHERE id = ?1 /*lock*/");
     LIST = concat!("SELECT ", columns!(), " FROM project ORDER BY id");
     FIND_BY_PUBLIC_TOKEN = "SELECT id FROM project WHERE public_token = ?1";
+    FIND_BY_WIDGET_TOKEN = concat!(
+        "SELECT ", columns!(), ", project.secret_token_sealed, project.backup_token_sealed \
+         FROM project WHERE widget_token = ?1"
+    );
+    FIND_OPEN_BY_PUBLIC_TOKEN = concat!("SELECT ", columns!(), " FROM project WHERE public_token = ?1");
+    FIND_BY_SECRET = concat!(
+        "SELECT ", columns!(), " FROM project WHERE secret_token_digest = ?1 OR backup_token_digest = ?1"
+    );
+    FIND_BY_KEY = concat!(
+        "SELECT ", columns!(), ", project_key.scopes FROM project_key \
+         JOIN project ON project.id = project_key.project_id WHERE project_key.digest = ?1"
+    );
+    ROTATE_SECRET = "UPDATE project SET backup_token_sealed = secret_token_sealed, \
+                       backup_token_digest = secret_token_digest, secret_token_sealed = ?2, secret_token_digest = ?3 \
+                     WHERE id = ?1";
+    DROP_BACKUP = "UPDATE project SET backup_token_sealed = NULL, backup_token_digest = NULL WHERE id = ?1";
     FIND_SECRET = "SELECT secret_token_sealed FROM project WHERE id = ?1";
     UPDATE = "UPDATE project SET name = ?2, settings = ?3, widget_token = ?4 WHERE id = ?1";
     FIND_FOR_USER = concat!(
@@ -100,6 +117,45 @@ impl FromRow for ProjectForUser {
     }
 }
 
+/// A project as its widget's token names it, with its secrets as they are stored.
+#[derive(Clone, Debug)]
+pub struct OpenProject {
+    /// The project.
+    pub project: Project,
+    sealed: Vec<Vec<u8>>,
+}
+
+impl OpenProject {
+    /// The project's secret tokens: the present one, and the one before it while that is valid.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when one was sealed with another key.
+    pub fn secrets(&self, key: &SecretKey) -> Result<Vec<String>> {
+        self.sealed.iter().map(|sealed| open(key, sealed)).collect()
+    }
+}
+
+impl FromRow for OpenProject {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        let project = Project::from_row(row)?;
+        let secret: Vec<u8> = row.get()?;
+        let backup: Option<Vec<u8>> = row.get()?;
+        Ok(Self {
+            project,
+            sealed: std::iter::once(secret).chain(backup).collect(),
+        })
+    }
+}
+
+/// A program of the customer's that has shown a secret of a project's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outsider {
+    /// The project.
+    pub project: Project,
+    /// What a key with a name may do; `None` for the project's own secret, which may do everything.
+    pub scopes: Option<Scopes>,
+}
+
 /// Adds a project with new tokens. Returns it and its secret token.
 ///
 /// # Errors
@@ -161,6 +217,69 @@ pub async fn find_by_public_token(c: &Conn, token: &str) -> Result<Option<Projec
     c.find(FIND_BY_PUBLIC_TOKEN, params![token]).await
 }
 
+/// The project that a widget's token names.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_by_widget_token(c: &Conn, token: &str) -> Result<Option<OpenProject>> {
+    c.find(FIND_BY_WIDGET_TOKEN, params![token]).await
+}
+
+/// The project that a public token (`phc_…`) names, as a whole.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_open(c: &Conn, token: &str) -> Result<Option<Project>> {
+    c.find(FIND_OPEN_BY_PUBLIC_TOKEN, params![token]).await
+}
+
+/// Whose secret this is: a project's own, the one before it, or a key of the project's with a name.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_outsider(c: &Conn, digest: &secrets::Digest) -> Result<Option<Outsider>> {
+    let owner: Option<Project> = c.find(FIND_BY_SECRET, params![digest]).await?;
+    if let Some(project) = owner {
+        return Ok(Some(Outsider {
+            project,
+            scopes: None,
+        }));
+    }
+    c.find(FIND_BY_KEY, params![digest]).await
+}
+
+impl FromRow for Outsider {
+    fn from_row(row: &mut Row<'_>) -> Result<Self> {
+        let project = Project::from_row(row)?;
+        let scopes: Vec<String> = serde_json::from_str(&row.get::<String>()?).unwrap_or_default();
+        Ok(Self {
+            project,
+            scopes: Some(Scopes::from_stored(scopes)),
+        })
+    }
+}
+
+/// Gives a project a new secret token. The one before it stays valid beside it; the one before that does no more.
+///
+/// # Errors
+/// [`Error::NoRow`] when there is no such project.
+pub async fn rotate_secret(c: &Conn, env: &Env, key: &SecretKey, id: ProjectId) -> Result<String> {
+    let secret = secrets::project_secret(env);
+    let sealed = key.seal(env, SECRET_PURPOSE, secret.as_bytes());
+    let digest = secrets::digest(&secret);
+    c.exec_one(ROTATE_SECRET, params![id, &sealed, &digest])
+        .await?;
+    Ok(secret)
+}
+
+/// From now on only the present secret token is valid.
+///
+/// # Errors
+/// [`Error::NoRow`] when there is no such project.
+pub async fn drop_backup_secret(c: &Conn, id: ProjectId) -> Result<()> {
+    c.exec_one(DROP_BACKUP, params![id]).await
+}
+
 /// One project, locked until the transaction ends: for reading before [`update`].
 ///
 /// # Errors
@@ -183,8 +302,12 @@ pub async fn list(c: &Conn) -> Result<Vec<Project>> {
 /// [`Error::NoRow`] when there is no such project, [`Error::Corrupt`] when it was sealed with another key.
 pub async fn find_secret(c: &Conn, key: &SecretKey, id: ProjectId) -> Result<String> {
     let sealed: Vec<u8> = c.one(FIND_SECRET, params![id]).await?;
+    open(key, &sealed)
+}
+
+fn open(key: &SecretKey, sealed: &[u8]) -> Result<String> {
     let secret = key
-        .open(SECRET_PURPOSE, &sealed)
+        .open(SECRET_PURPOSE, sealed)
         .map_err(|error| Error::Corrupt(error.to_string()))?;
     String::from_utf8(secret).map_err(|_| Error::Corrupt(SECRET_PURPOSE.to_owned()))
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod background;
 mod bulk;
+mod external;
 mod feedback;
 pub(crate) mod list;
 mod log;
@@ -17,12 +18,14 @@ pub(crate) mod solved;
 pub(crate) mod tags;
 pub(crate) mod totals;
 mod triage;
+pub(crate) mod visitors;
 
 #[cfg(test)]
 mod tests;
 
 pub use background::{erase_deleted, tell_due_dates, wake_snoozed};
 pub use bulk::{BulkTags, TagAction, set_status, set_tags};
+pub use external::{Outcome, update_from_outside};
 pub use feedback::{Feedback, note_feedback};
 pub use list::{count, count_many, list, list_merged_into, names_of_assignees};
 pub use log::{Actor, ActorKind};
@@ -40,6 +43,9 @@ pub use solved::{Solved, list_solved};
 pub use tags::{TagUsage, find_tag, list_tags, replace_tag};
 pub use totals::{TicketCount, unread_count};
 pub use triage::{leave_triage, set_triage};
+pub use visitors::{
+    Reception, VisitError, Visited, list_of_visitor, mark_seen, messages_of_visited, receive, visit,
+};
 
 use crate::{Conn, Error, Result, organizations, roles};
 use log::Log;

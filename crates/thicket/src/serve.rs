@@ -286,6 +286,16 @@ fn rates_of(config: &Config) -> HashMap<&'static str, Limit> {
         (rates::REPLY_SUSTAINED.name, config.reply_sustained),
         (rates::SUGGEST_BURST.name, config.suggest_burst),
         (rates::SUGGEST_SUSTAINED.name, config.suggest_sustained),
+        (rates::WIDGET_VISITOR.name, config.widget_visitor),
+        (rates::WIDGET_READS.name, config.widget_reads),
+        (rates::WIDGET_WRITES.name, config.widget_writes),
+        (
+            rates::WIDGET_RESTORE_REQUESTS.name,
+            config.widget_restore_requests,
+        ),
+        (rates::WIDGET_RESTORES.name, config.widget_restores),
+        (rates::EXTERNAL_BURST.name, config.external_burst),
+        (rates::EXTERNAL_SUSTAINED.name, config.external_sustained),
     ])
 }
 

@@ -1,6 +1,6 @@
 //! A project's form in the OpenAPI document, made from the table of settings.
 
-use model::settings::{Rule, SETTINGS};
+use model::settings::{Rule, SETTINGS, Setting};
 use std::borrow::Cow;
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema};
@@ -20,7 +20,7 @@ impl ToSchema for ProjectDetail {
 
 impl PartialSchema for ProjectDetail {
     fn schema() -> RefOr<Schema> {
-        let mut object = with_settings(ObjectBuilder::new())
+        let mut object = with_settings(ObjectBuilder::new(), |_| true)
             .property("id", integer())
             .property("organization", text(Some(KnownFormat::Uuid)))
             .property("name", text(None))
@@ -30,6 +30,7 @@ impl PartialSchema for ProjectDetail {
                 token.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
                 token
             })
+            .property("conversations_settings", conversations(true))
             .property("created_at", text(Some(KnownFormat::DateTime)));
         let own = [
             "id",
@@ -37,6 +38,7 @@ impl PartialSchema for ProjectDetail {
             "name",
             "api_token",
             "widget_public_token",
+            "conversations_settings",
             "created_at",
         ];
         let settings = SETTINGS.iter().map(|setting| setting.name);
@@ -55,14 +57,28 @@ impl ToSchema for PatchedProject {
 
 impl PartialSchema for PatchedProject {
     fn schema() -> RefOr<Schema> {
-        with_settings(ObjectBuilder::new())
+        with_settings(ObjectBuilder::new(), |_| true)
             .property("name", text(None))
+            .property("conversations_settings", conversations(false))
             .into()
     }
 }
 
-fn with_settings(mut object: ObjectBuilder) -> ObjectBuilder {
-    for setting in SETTINGS {
+/// The settings of conversations once more, as one object; in answers with the widget's token.
+fn conversations(with_token: bool) -> ObjectBuilder {
+    let doc = "The settings of widget and tickets as one object. What is sent is merged into it member by member.";
+    let object = ObjectBuilder::new().description(Some(doc));
+    let object = with_settings(object, Setting::is_of_conversations);
+    if !with_token {
+        return object;
+    }
+    let mut token = described(text(None), "Managed by the server.");
+    token.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+    object.property("widget_public_token", token)
+}
+
+fn with_settings(mut object: ObjectBuilder, is_in: impl Fn(&Setting) -> bool) -> ObjectBuilder {
+    for setting in SETTINGS.iter().filter(|setting| is_in(setting)) {
         object = match setting.rule {
             Rule::Texts { most, .. } => {
                 object.property(setting.name, list(text(None), most, setting.doc))

@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use model::TicketId;
 use model::fields::Fields;
-use model::tickets::{Changed, NewTicket, Status, Ticket, TicketChange};
+use model::tickets::{NewTicket, Ticket, TicketChange};
 use store::tickets;
 
 /// Make a ticket
@@ -156,17 +156,10 @@ async fn change(mut call: Call) -> Result<Response, ApiError> {
     if changed.is_any() {
         call.app.tickets_changed(viewer.project);
     }
-    if counts_otherwise(&changed, status) {
+    if changed.counts_otherwise(status) {
         call.app.unread_changed(viewer.project).await;
     }
     Ok(Json(view).into_response())
-}
-
-/// Whether a ticket's unread messages have come into the count, or left it.
-fn counts_otherwise(changed: &Changed, now: Status) -> bool {
-    changed
-        .status
-        .is_some_and(|before| before == Status::Resolved || now == Status::Resolved)
 }
 
 /// Delete a ticket

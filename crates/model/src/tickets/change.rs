@@ -93,6 +93,12 @@ impl Changed {
     pub fn is_any(&self) -> bool {
         *self != Self::default()
     }
+
+    /// Whether a ticket's unread messages have come into the team's count, or left it. `now`: its status.
+    pub fn counts_otherwise(&self, now: Status) -> bool {
+        self.status
+            .is_some_and(|before| before == Status::Resolved || now == Status::Resolved)
+    }
 }
 
 impl Changed {

@@ -7,6 +7,7 @@ use crate::{Conn, Result};
 use model::UserId;
 use model::tickets::{Assignee, Changed, Message, NewMessage, SlaNotice, Status, Ticket};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 /// What kind of actor it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +16,12 @@ pub enum ActorKind {
     User,
     /// The server itself.
     System,
-    /// The customer's backend.
-    External,
+    /// The customer's backend, perhaps for a workflow. Workflows are triggered by events of tickets, so a change of
+    /// theirs to status or priority causes none.
+    External {
+        /// The workflow.
+        flow: Option<Uuid>,
+    },
     /// The customer.
     Customer,
 }
@@ -26,7 +31,7 @@ impl ActorKind {
         match self {
             Self::User => "user",
             Self::System => "system",
-            Self::External => "external",
+            Self::External { .. } => "external",
             Self::Customer => "customer",
         }
     }
@@ -105,8 +110,11 @@ impl<'a> Log<'a> {
         changed: &Changed,
     ) -> Result<()> {
         let mut changes = Vec::new();
+        let is_quiet = matches!(self.scene.actor.kind, ActorKind::External { .. });
         if let Some(before) = changed.status {
-            self.status_event(ticket, before);
+            if !is_quiet {
+                self.status_event(ticket, before);
+            }
             changes.push(change("status", json!(before), json!(ticket.status)));
         }
         if let Some(before) = changed.priority {
@@ -114,7 +122,9 @@ impl<'a> Log<'a> {
                 ("old_priority", json!(before)),
                 ("new_priority", json!(ticket.priority)),
             ];
-            self.event("$conversation_ticket_priority_changed", ticket, more);
+            if !is_quiet {
+                self.event("$conversation_ticket_priority_changed", ticket, more);
+            }
             changes.push(change("priority", json!(before), json!(ticket.priority)));
         }
         if let Some(before) = changed.sla_due_at {
@@ -132,7 +142,7 @@ impl<'a> Log<'a> {
             self.assigned(c, ticket, before).await?;
         }
         let is_told = changed.status.is_some() || changed.priority.is_some();
-        if !is_told && changed.assignee.is_none() {
+        if (!is_told || is_quiet) && changed.assignee.is_none() {
             self.hidden("updated", ticket);
         }
         Ok(())
@@ -249,7 +259,10 @@ impl<'a> Log<'a> {
         ticket: &Ticket,
         changes: Vec<Value>,
     ) {
-        let detail = json!({"name": format!("Ticket #{}", ticket.number), "changes": changes});
+        let mut detail = json!({"name": format!("Ticket #{}", ticket.number), "changes": changes});
+        if let ActorKind::External { flow: Some(flow) } = self.scene.actor.kind {
+            detail["trigger"] = json!({"job_type": "hog_flow", "job_id": flow});
+        }
         self.activities.push(NewActivity {
             id: self.scene.env.uuid(),
             scope: "Ticket",

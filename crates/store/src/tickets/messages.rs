@@ -29,6 +29,11 @@ statements! {
         "SELECT ", columns!(), " FROM ticket_message WHERE project_id = ?1 AND ticket_id = ?2 AND NOT is_deleted \
          ORDER BY created_at, id LIMIT ?3 OFFSET ?4"
     );
+    LIST_PUBLIC = concat!(
+        "SELECT ", columns!(), " FROM ticket_message \
+         WHERE project_id = ?1 AND ticket_id = ?2 AND NOT is_deleted AND NOT is_private AND created_at > ?3 \
+         ORDER BY created_at, id LIMIT ?4"
+    );
     COUNT = "SELECT count(*) FROM ticket_message WHERE project_id = ?1 AND ticket_id = ?2 AND NOT is_deleted";
     SAVE = "UPDATE ticket_message SET content = ?3, rich_content = ?4, version = ?5, is_deleted = ?6 \
             WHERE project_id = ?1 AND id = ?2";
@@ -104,6 +109,18 @@ pub async fn list_recent_public(
         .await?;
     messages.reverse();
     Ok(messages)
+}
+
+/// A ticket's public messages that are later than a moment, oldest first, at most so many.
+pub(super) async fn list_public(
+    c: &Conn,
+    project: ProjectId,
+    ticket: TicketId,
+    after: Timestamp,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    c.all(LIST_PUBLIC, params![project, ticket, after, limit])
+        .await
 }
 
 /// Adds a message to a ticket, with everything that follows from it (tickets.md 11.4); `None`: there is no such

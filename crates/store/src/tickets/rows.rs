@@ -121,10 +121,10 @@ statements! {
         " FROM ticket WHERE project_id = ?1 AND number = ?2 AND deleted_at IS NULL /*lock*/"
     );
     INSERT = concat!(
-        "INSERT INTO ticket (", ticket_columns!(""), ", ai_triage_result) \
+        "INSERT INTO ticket (", ticket_columns!(""), ", ai_triage_result, contact_email) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
                  ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, \
-                 ?41, ?42, ?43, ?44, ?45, ?46, ?47)"
+                 ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48)"
     );
     SAVE = "UPDATE ticket SET distinct_id = ?3, status = ?4, priority = ?5, assignee = ?6, anonymous_traits = ?7, \
               ai_resolved = ?8, escalation_reason = ?9, updated_at = ?10, message_count = ?11, \
@@ -132,7 +132,7 @@ statements! {
               session_id = ?16, session_context = ?17, sla_due_at = ?18, sla_warned_minutes = ?19, \
               sla_breached = ?20, snoozed_until = ?21, resolved_at = ?22, identity_verified = ?23, ai_triage = ?24, \
               ai_triage_result = ?25, merged_at = ?26, merged_into_id = ?27, merged_into_number = ?28, tags = ?29, \
-              widget_session_id = ?30 \
+              widget_session_id = ?30, contact_email = ?31 \
             WHERE project_id = ?1 AND id = ?2";
     DELETE = "UPDATE ticket SET deleted_at = ?3, deleted_by = ?4, assignee = '' WHERE project_id = ?1 AND id = ?2";
     DROP_TAGS = "DELETE FROM ticket_tag WHERE project_id = ?1 AND ticket_id = ?2";
@@ -258,6 +258,7 @@ pub(super) async fn insert(c: &Conn, ticket: &Ticket) -> Result<()> {
         tags_json(it),
         triage_result(it),
     );
+    let contact = it.contact_email();
     let values = params![
         it.project_id,
         it.id,
@@ -305,7 +306,8 @@ pub(super) async fn insert(c: &Conn, ticket: &Ticket) -> Result<()> {
         it.merged_into_number,
         &tags,
         it.deleted_at,
-        &triage
+        &triage,
+        &contact
     ];
     c.exec_one(INSERT, values).await?;
     insert_tags(c, it).await?;
@@ -320,6 +322,7 @@ pub(super) async fn save(c: &Conn, ticket: &Ticket) -> Result<()> {
         tags_json(it),
         triage_result(it),
     );
+    let contact = it.contact_email();
     let values = params![
         it.project_id,
         it.id,
@@ -350,7 +353,8 @@ pub(super) async fn save(c: &Conn, ticket: &Ticket) -> Result<()> {
         it.merged_into_id,
         it.merged_into_number,
         &tags,
-        &it.widget_session_id
+        &it.widget_session_id,
+        &contact
     ];
     c.exec_one(SAVE, values).await?;
     save_text(c, it).await

@@ -199,6 +199,20 @@ settings! {
         "Suggested replies to tickets, for each user: short term.";
     suggest_sustained: Limit, "throttles.suggest_sustained" = "100/day", Server,
         "Suggested replies to tickets, for each user: long term.";
+    widget_visitor: Limit, "throttles.widget_visitor" = "30/minute", Server,
+        "Requests of the widget, for each visitor.";
+    widget_reads: Limit, "throttles.widget_reads" = "3600/hour", Server,
+        "Requests of the widget that only look, for each project: an open widget polls 720 times an hour.";
+    widget_writes: Limit, "throttles.widget_writes" = "3600/hour", Server,
+        "Requests of the widget that change something, for each project.";
+    widget_restore_requests: Limit, "throttles.widget_restore_requests" = "3/hour", Server,
+        "Links for restoring a visitor's tickets, for each address of a mail.";
+    widget_restores: Limit, "throttles.widget_restores" = "10/minute", Server,
+        "Uses of such links, for each address of the network.";
+    external_burst: Limit, "throttles.external_burst" = "120/minute", Server,
+        "External requests with a project's secret, for each secret: short term.";
+    external_sustained: Limit, "throttles.external_sustained" = "1200/hour", Server,
+        "External requests with a project's secret, for each secret: long term.";
 }
 
 fn value<T: Setting>(layers: &Layers, key: Option<&Key>) -> Result<T, ConfigError> {
