@@ -318,7 +318,7 @@ async fn the_checks_have_an_order(setup: Setup) {
         "identity_distinct_id": "u", "identity_hash": "0".repeat(64), "ticket_id": "nope",
     });
     let mut browser = mine.clone();
-    let steps: [(&str, Option<(&str, Value)>, u16, &str); 7] = [
+    let steps = [
         ("the honeypot", None, 400, "Invalid request"),
         (
             "the origin",
