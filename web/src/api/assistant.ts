@@ -1,19 +1,9 @@
 /** Who answers: the server's provider and model (`/api/projects/:id/assistant/`). */
 import { get, post } from "./client.ts";
+import type { Schemas } from "./types.ts";
 
-export interface AssistantFacts {
-  provider: string;
-  model: string | null;
-  /** False without a language model. */
-  is_configured: boolean;
-}
-
-export interface AssistantTest {
-  ok: boolean;
-  latency_ms: number;
-  error_type: string | null;
-  detail: string | null;
-}
+export type AssistantFacts = Schemas["Assistant"];
+export type AssistantTest = Schemas["AssistantTest"];
 
 const base = (projectId: number) => `/api/projects/${projectId}/assistant/`;
 

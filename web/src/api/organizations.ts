@@ -5,16 +5,8 @@ import type { Page, Schemas } from "./types.ts";
 export type Member = Schemas["OrganizationMember"];
 export type Role = Schemas["Role"];
 
-/** An invitation that waits to be accepted. */
-export interface Invite {
-  id: string;
-  email: string;
-  level: number;
-  created_at: string;
-  expires_at: string;
-  /** Only in the answer to who has invited. */
-  link?: string;
-}
+/** An invitation that waits to be accepted; its link is only in the answer to who has invited. */
+export type Invite = Schemas["Invite"];
 
 const base = (organizationId: string) => `/api/organizations/${organizationId}/`;
 const query = { limit: 1000 };

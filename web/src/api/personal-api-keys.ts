@@ -5,12 +5,9 @@ import type { Page, Schemas } from "./types.ts";
 export type PersonalApiKey = Schemas["PersonalApiKey"];
 
 /** A key that was just made, with its secret, which is shown this once. */
-export type NewPersonalApiKey = PersonalApiKey & { value: string };
+export type NewPersonalApiKey = Schemas["NewPersonalApiKey"];
 
-export interface ScopeDescription {
-  scope: string;
-  description: string;
-}
+export type ScopeDescription = Schemas["ScopeDescription"];
 
 const BASE = "/api/personal_api_keys/";
 
