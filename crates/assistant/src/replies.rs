@@ -14,7 +14,7 @@ mod suggest;
 mod transcript;
 
 pub use candidates::{Candidate, CandidateKind};
-pub use extract::fits;
+pub use extract::{fits, is_sure};
 pub use gather::find_candidates;
 pub use pipeline::Refusal;
 pub use suggest::{Suggestion, SuggestionError};

@@ -25,6 +25,10 @@ statements! {
     LOCK = concat!("SELECT ", columns!(), visible!(), " AND short_id = ?3 /*lock*/");
     LIST = concat!("SELECT ", columns!(), visible!(), " ORDER BY created_at DESC, id DESC LIMIT ?3 OFFSET ?4");
     COUNT = concat!("SELECT count(*)", visible!());
+    LIST_TEAM_REPLIES = concat!(
+        "SELECT ", columns!(), " FROM macro WHERE project_id = ?1 AND visibility = 'team' AND content <> '' \
+         ORDER BY created_at DESC, id DESC LIMIT ?2"
+    );
     INSERT = concat!(
         "INSERT INTO macro (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
     );
@@ -98,6 +102,14 @@ pub async fn list(
     let count = c.one(COUNT, params![project, user]).await?;
     let values = params![project, user, page.limit, page.offset];
     Ok((c.all(LIST, values).await?, count))
+}
+
+/// The newest macros of the whole team that hold a reply: what the assistant may draw on.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list_team_replies(c: &Conn, project: ProjectId, limit: i64) -> Result<Vec<Macro>> {
+    c.all(LIST_TEAM_REPLIES, params![project, limit]).await
 }
 
 /// Adds a macro.

@@ -51,8 +51,8 @@ struct SuggestionErrorSchema {
 
 /// Suggest a reply
 ///
-/// By the configured model, from the ticket's public messages and what the project knows: articles, and what the team
-/// has answered in solved tickets. Without a model, the best of these as a draft. The suggestion becomes a private note
+/// By the configured model, from the ticket's public messages and what the project knows: articles, macros, and what the
+/// team has answered in solved tickets. Without a model, the best of these as a draft. The suggestion becomes a private note
 /// of the assistant's, unless nothing was found. It is for the team: nothing is sent. The body is ignored.
 #[utoipa::path(
     post,

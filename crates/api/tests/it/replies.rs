@@ -11,6 +11,7 @@ use testkit::{Gate, PATIENCE, Script, Setup, StubModel, on_both_engines};
 on_both_engines! {
     switched_off_nothing_happens,
     an_article_answers_the_customer,
+    macros_answer_the_customer_if_the_project_says_so,
     drafts_are_notes,
     nothing_that_fits_is_given_to_people,
     what_only_the_team_may_know_becomes_a_note,
@@ -188,6 +189,26 @@ async fn an_article_answers_the_customer(setup: Setup) {
     let found = desk.numbers("ai_triage_result=persisted").await;
     assert_eq!(json!(found), json!([ticket["ticket_number"]]));
     assert_eq!(desk.events_of("$conversation_message_sent").await.len(), 1);
+}
+
+async fn macros_answer_the_customer_if_the_project_says_so(setup: Setup) {
+    let desk = desk(setup, "answer").await;
+    let path = desk.path.replace("tickets/", "macros/");
+    let prepared = json!({
+        "name": "Late parcel",
+        "content": "Hi {{customer.name}},\n\na late parcel is traced.\n\nBest, {{agent.first_name}}",
+    });
+    desk.api.post(&path, &prepared).await.expect(201);
+    let ticket = asked(&desk, "My parcel is late").await;
+    settled(&desk, &ticket, "escalated_with_findings").await;
+    assert!(answers(&desk, &ticket).await[0].0, "only the team sees it");
+    desk.app
+        .set(desk.tenant.project, "macros_in_chat", "true")
+        .await;
+    let ticket = asked(&desk, "My parcel is late").await;
+    settled(&desk, &ticket, "persisted").await;
+    let expected = vec![(false, "Hi,\n\na late parcel is traced.".to_owned())];
+    assert_eq!(answers(&desk, &ticket).await, expected);
 }
 
 async fn drafts_are_notes(setup: Setup) {
@@ -465,56 +486,54 @@ async fn switching_it_off_takes_the_answer_back(setup: Setup) {
 }
 
 /// Customers and people write to many tickets at once while the assistant answers. Whatever the order comes to: there is
-/// never an answer without a customer's message just before it, so none is given twice, and none after a person's word.
+/// never an answer without a customer's message just before it, so none is given twice and none after a person's word; and
+/// no customer is left without a last word.
 async fn each_turn_of_the_customer_gets_at_most_one_answer(setup: Setup) {
-    let (desk, model) = desk_with_model(setup, "answer", |request| match stage(request) {
-        "sort" => Script::text(["not what was asked for"]),
-        _ => Script::text([r#"{"ok": true, "text": "It is traced."}"#]),
-    })
-    .await;
-    desk.app
-        .set(desk.tenant.project, "ai_replies", "draft")
-        .await;
-    article(&desk).await;
-    let desk = Arc::new(desk);
-    let mut tickets = Vec::new();
-    for _ in 0..6 {
-        tickets.push(desk.add(json!({})).await);
-    }
-    let mut writers = tokio::task::JoinSet::new();
-    for ticket in &tickets {
-        for writer in 0..3 {
-            let (desk, ticket) = (Arc::clone(&desk), ticket.clone());
-            writers.spawn(async move {
-                for turn in 0..4 {
-                    desk.hear(&ticket, &format!("{QUESTION} ({writer}.{turn})"))
-                        .await;
-                    if writer == 2 {
-                        desk.reply(&ticket, json!({"message": "A person."}))
-                            .await
-                            .expect(201);
+    for mode in ["draft", "answer"] {
+        let name = format!("each_turn_{mode}");
+        let Some(setup) = Setup::new(setup.engine, &name).await else {
+            return;
+        };
+        let answer = writes(Script::text(["It is traced."]));
+        let (desk, model) = desk_with_model(setup, mode, answer).await;
+        let desk = Arc::new(desk);
+        let mut tickets = Vec::new();
+        for _ in 0..6 {
+            tickets.push(desk.add(json!({})).await);
+        }
+        let mut writers = tokio::task::JoinSet::new();
+        for (number, ticket) in tickets.iter().enumerate() {
+            for writer in 0..3 {
+                let (desk, ticket) = (Arc::clone(&desk), ticket.clone());
+                writers.spawn(async move {
+                    for turn in 0..4 {
+                        let text = format!("{QUESTION} ({writer}.{turn})");
+                        desk.hear(&ticket, &text).await;
+                        // In every other ticket somebody of the team takes part.
+                        if writer == 2 && number % 2 == 0 {
+                            let word = json!({"message": "A person."});
+                            desk.reply(&ticket, word).await.expect(201);
+                        }
                     }
-                }
-            });
-        }
-    }
-    while let Some(done) = writers.join_next().await {
-        done.unwrap();
-    }
-    model.wait_until_idle().await;
-    idle(&desk).await;
-    for ticket in &tickets {
-        let mut before = "none".to_owned();
-        for (who, ..) in messages(&desk, ticket).await {
-            if who == "AI" {
-                assert_eq!(before, "customer");
+                });
             }
-            before = who;
         }
-        let shown = desk.peek(ticket).await;
-        assert_ne!(shown["ai_triage"]["status"], "in_progress", "{shown}");
-        let last = messages(&desk, ticket).await.pop().unwrap();
-        assert_ne!(last.0, "customer", "the last word is never left alone");
+        while let Some(done) = writers.join_next().await {
+            done.unwrap();
+        }
+        model.wait_until_idle().await;
+        idle(&desk).await;
+        for ticket in &tickets {
+            let said = messages(&desk, ticket).await;
+            for pair in said.windows(2) {
+                if pair[1].0 == "AI" {
+                    assert_eq!(pair[0].0, "customer", "{said:?}");
+                }
+            }
+            assert_ne!(said.last().unwrap().0, "customer", "{said:?}");
+            let shown = desk.peek(ticket).await;
+            assert_ne!(shown["ai_triage"]["status"], "in_progress", "{shown}");
+        }
     }
 }
 

@@ -27,8 +27,10 @@ on_both_engines! {
     the_input_is_the_public_conversation_and_who_the_customer_is,
     a_long_conversation_is_cut_with_a_note,
     cited_pieces_are_sources_and_their_numbers_go,
+    the_teams_active_rules_are_kept_to,
     an_obedient_model_has_nothing_to_give_away,
     without_a_model_an_article_makes_the_draft,
+    without_a_model_a_macro_makes_the_draft,
     without_a_model_a_solved_ticket_makes_the_draft,
     without_a_model_nothing_found_is_a_holding_reply_and_no_note,
     without_a_model_customers_cannot_steer_it,
@@ -457,6 +459,30 @@ async fn cited_pieces_are_sources_and_their_numbers_go(setup: Setup) {
     );
 }
 
+async fn the_teams_active_rules_are_kept_to(setup: Setup) {
+    let (desk, model) = desk_with(setup, writes("It is on its way.")).await;
+    let path = desk.path.replace("tickets/", "guidance/");
+    for (name, content, is_active, channels) in [
+        ("friendly", "Use first names.", true, json!([])),
+        ("mails", "Sign with our address.", true, json!(["email"])),
+        ("old", "Be formal.", false, json!([])),
+    ] {
+        let rule = json!({
+            "rule_type": "tone", "name": name, "content": content,
+            "is_active": is_active, "channels": channels,
+        });
+        desk.api.post(&path, &rule).await.expect(201);
+    }
+    let ticket = asked(&desk, "Where is my parcel?").await;
+    suggest(&desk, &ticket).await.expect(200);
+    let system = model.requests()[1].system();
+    assert!(system.contains("Use first names."), "{system}");
+    assert!(
+        !system.contains("our address") && !system.contains("Be formal"),
+        "{system}"
+    );
+}
+
 /// A model that obeys whatever it reads gives back all that it was told. There is nothing in it that is not the customer's
 /// own, the team's public word, or an article's.
 async fn an_obedient_model_has_nothing_to_give_away(setup: Setup) {
@@ -534,6 +560,38 @@ async fn without_a_model_an_article_makes_the_draft(setup: Setup) {
     assert_eq!(reply["sources"][0]["type"], "article");
     assert_eq!(reply["sources"][0]["id"], parcels["id"]);
     assert_eq!(notes(&desk, &ticket).await[0]["content"], expected);
+}
+
+async fn without_a_model_a_macro_makes_the_draft(setup: Setup) {
+    let desk = Desk::new(setup).await;
+    let path = desk.path.replace("tickets/", "macros/");
+    let prepared = json!({
+        "name": "Late parcel",
+        "description": "Where is my order?",
+        "content": "Hi {{customer.name}},\n\nwe trace your parcel under number {{ticket.number}}.\n\n{{agent.first_name}}",
+    });
+    let prepared = desk.api.post(&path, &prepared).await.expect(201).json;
+    article(&desk, "Parcels", "A parcel has a number.", json!(null)).await;
+    let ticket = desk
+        .add(json!({"anonymous_traits": {"name": "Jo Lee"}}))
+        .await;
+    desk.hear(&ticket, "Where is my parcel? It is late.").await;
+    let reply = suggest(&desk, &ticket).await.expect(200).json;
+    let me = desk.api.get("/api/users/@me/").await.expect(200).json;
+    let expected = format!(
+        "Hi Jo Lee,\n\nwe trace your parcel under number {}.\n\n{}",
+        ticket["ticket_number"],
+        me["first_name"].as_str().unwrap()
+    );
+    assert_eq!(reply["suggestion"], expected);
+    let source = json!({"type": "macro", "id": prepared["short_id"], "title": "Late parcel"});
+    assert_eq!(reply["sources"], json!([source]));
+    // One person's macros are not the team's.
+    let personal = json!({"visibility": "personal"});
+    let path = format!("{path}{}/", prepared["short_id"].as_str().unwrap());
+    desk.api.patch(&path, &personal).await.expect(200);
+    let reply = suggest(&desk, &ticket).await.expect(200).json;
+    assert_ne!(reply["sources"], json!([source]));
 }
 
 async fn without_a_model_a_solved_ticket_makes_the_draft(setup: Setup) {

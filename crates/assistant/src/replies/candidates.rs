@@ -3,6 +3,7 @@
 
 use super::ReplySource;
 use crate::knowledge::Passage;
+use model::macros::Macro;
 use model::text::rank::{Collection, Document, Form, SearchTerm, relevance};
 use model::text::{Query, synonyms, terms};
 use serde::Serialize;
@@ -59,6 +60,20 @@ impl Candidate {
             text: passage.text,
             found_by: String::new(),
             score: passage.score,
+        }
+    }
+
+    /// A macro of the team's, before it is ranked.
+    pub(crate) fn of_macro(prepared: Macro) -> Self {
+        Self {
+            kind: CandidateKind::Macro,
+            id: prepared.short_id,
+            title: prepared.name,
+            url: None,
+            heading: None,
+            text: prepared.content,
+            found_by: prepared.description,
+            score: 0.0,
         }
     }
 

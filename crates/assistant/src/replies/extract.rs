@@ -9,12 +9,17 @@ use model::text::Query;
 
 /// Below this score nothing fits.
 pub(crate) const FITS: f64 = 0.12;
-/// From this score on a reply may be sent unseen, if the next best is clearly worse or says the same.
-pub(crate) const SURE: f64 = 0.26;
+/// From this score on a reply may be sent unseen.
+pub(crate) const SURE: f64 = 0.3;
 
 /// Whether a candidate is close enough to make a reply of it.
 pub fn fits(candidate: &Candidate) -> bool {
     candidate.score >= FITS
+}
+
+/// Whether a candidate is close enough to be sent without anybody looking at it.
+pub fn is_sure(candidate: &Candidate) -> bool {
+    candidate.score >= SURE
 }
 
 /// Who signs, for the variables of macros.
@@ -36,10 +41,10 @@ pub(crate) fn reply(
     if !query.asks {
         return without_answer(material, Verdict::Unactionable);
     }
-    let Some(best) = candidates.first().filter(|best| best.score >= FITS) else {
+    let Some(best) = candidates.first().filter(|best| fits(best)) else {
         return without_answer(material, Verdict::Nothing);
     };
-    let verdict = if best.score >= SURE {
+    let verdict = if is_sure(best) {
         Verdict::Good
     } else {
         Verdict::Doubtful
@@ -101,25 +106,26 @@ fn text(material: &Material, query: &Query, best: &Candidate, agent: Option<&Age
     }
 }
 
-/// A macro with its variables filled in (tickets.md 16.2); what is not known is left for the team to see.
+/// A macro with its variables filled in (tickets.md 16.2). Where the customer's name is not known the greeting goes without;
+/// lines that nobody can sign are left out.
 fn filled(content: &str, material: &Material, agent: Option<&Agent>) -> String {
     let number = material.ticket.number.to_string();
     let customer = material.ticket.trait_text("name");
     let customer = customer.or_else(|| material.customer_name.clone());
-    let values = [
-        ("{{customer.name}}", customer),
-        ("{{ticket.number}}", Some(number)),
-        ("{{agent.name}}", agent.map(|it| it.name.clone())),
-        (
-            "{{agent.first_name}}",
-            agent.map(|it| it.first_name.clone()),
-        ),
-    ];
-    let mut text = content.to_owned();
-    for (variable, value) in values {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            text = text.replace(variable, &value);
+    let mut text = content.replace("{{ticket.number}}", &number);
+    text = match customer {
+        Some(name) => text.replace("{{customer.name}}", &name),
+        None => text
+            .replace(" {{customer.name}}", "")
+            .replace("{{customer.name}}", ""),
+    };
+    match agent.filter(|agent| !agent.name.is_empty()) {
+        Some(agent) => text
+            .replace("{{agent.name}}", &agent.name)
+            .replace("{{agent.first_name}}", &agent.first_name),
+        None => {
+            let lines = text.lines().filter(|line| !line.contains("{{agent."));
+            lines.collect::<Vec<_>>().join("\n").trim().to_owned()
         }
     }
-    text
 }

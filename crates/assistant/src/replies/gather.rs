@@ -4,18 +4,24 @@ use super::candidates::{self, Candidate};
 use super::{redact, transcript};
 use crate::extractive;
 use model::ProjectId;
+use model::guidance::GuidanceRule;
+use model::pagination::Page;
 use model::persons::{Person, folded_email};
 use model::text::Query;
 use model::tickets::{Message, Side, Ticket};
 use store::projects::Project;
-use store::{Conn, articles, persons, tickets};
+use store::{Conn, articles, guidance, macros, persons, tickets};
 
 /// Messages of the ticket that are looked at, the newest (tickets.md 8.3).
 const MESSAGES: i64 = 50;
 /// Solved tickets that are looked through: the newest. What was answered long ago is often no longer true.
 const SOLVED: i64 = 500;
+/// Macros that are looked through: the newest of the team's.
+const MACROS: i64 = 500;
 /// Passages of articles that take part in the ranking.
 const PASSAGES: usize = 12;
+/// Rules of the team that a model is given, the newest.
+const RULES: i64 = 50;
 /// Characters of the customer's text that make up the question.
 const QUESTION_MAX: usize = 4_000;
 
@@ -83,7 +89,15 @@ pub(crate) async fn look_up(
         Audience::Team => tickets::list_solved(c, id, ticket.id, SOLVED).await?,
         Audience::Customer => Vec::new(),
     };
-    let pieces = solved.into_iter().map(redact::piece_of_solved).collect();
+    let uses_macros = audience == Audience::Team || project.settings.macros_in_chat;
+    let prepared = if uses_macros {
+        macros::list_team_replies(c, id, MACROS).await?
+    } else {
+        Vec::new()
+    };
+    let solved = solved.into_iter().map(redact::piece_of_solved);
+    let prepared = prepared.into_iter().map(Candidate::of_macro);
+    let pieces = solved.chain(prepared).collect();
     find_candidates(c, id, query, pieces).await
 }
 
@@ -104,6 +118,21 @@ pub async fn find_candidates(
     let mut known: Vec<Candidate> = passages.into_iter().map(Candidate::of_passage).collect();
     known.extend(candidates::rank(query, pieces));
     Ok(candidates::best_first(known))
+}
+
+/// The team's active rules for a ticket's channel, as a model is given them.
+pub(crate) async fn guidance(c: &Conn, ticket: &Ticket) -> Result<Vec<GuidanceRule>, store::Error> {
+    let filters = guidance::RuleFilters {
+        is_active: Some(true),
+        ..guidance::RuleFilters::default()
+    };
+    let page = Page {
+        limit: RULES,
+        offset: 0,
+    };
+    let (mut rules, _) = guidance::list(c, ticket.project_id, &filters, page).await?;
+    rules.retain(|rule| rule.channels.is_empty() || rule.channels.contains(&ticket.channel_source));
+    Ok(rules)
 }
 
 async fn find_person(c: &Conn, ticket: &Ticket) -> Result<Option<Person>, store::Error> {

@@ -2,7 +2,7 @@
 
 use super::extract::{self, Agent};
 use super::gather::{self, Audience, Material};
-use super::pipeline::{Model, Refusal};
+use super::pipeline::{self, Model, Refusal, Task};
 use super::{Reply, ReplySource, Verdict, message_of};
 use crate::answerer::Answerer;
 use crate::engine::Engine;
@@ -148,7 +148,18 @@ impl Engine {
         };
         let mut known = self.known(project, material, &query, audience).await?;
         known.retain(|candidate| candidate.score >= extract::FITS / 2.0);
-        Ok(model.write(material, &sight, &known, audience).await?)
+        let ticket = material.ticket.clone();
+        let rules = self
+            .0
+            .store
+            .read(move |c| Box::pin(async move { gather::guidance(c, &ticket).await }))
+            .await?;
+        let task = Task {
+            audience,
+            guidance: pipeline::guidance_text(&rules),
+            knowledge: &known,
+        };
+        Ok(model.write(material, &sight, &task).await?)
     }
 
     /// The model, if there is one and the project's texts may be sent to it.
