@@ -4,7 +4,9 @@ use crate::accept::Accepted;
 use crate::body::RequestBody;
 use crate::edge::RequestId;
 use crate::{ApiError, App};
-use axum::http::{HeaderMap, Method};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::response::Response;
 use model::pagination::{Bounds, Page, Paginated};
 use model::sessions::SessionSecret;
 use model::{MemberLevel, ProjectId, SessionId, UserId};
@@ -189,4 +191,19 @@ impl Call {
     pub fn paginated<T>(&self, page: Page, results: Vec<T>, count: i64) -> Paginated<T> {
         page.wrap(results, count, &self.url(), self.query.raw())
     }
+}
+
+/// An answer that a browser saves under a name.
+///
+/// # Errors
+/// 500 for a name that no header can hold: a defect.
+pub(crate) fn download(kind: &'static str, name: &str, body: Body) -> Result<Response, ApiError> {
+    let disposition = format!("attachment; filename=\"{name}\"");
+    let disposition = HeaderValue::from_str(&disposition).map_err(ApiError::internal)?;
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_DISPOSITION, disposition);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }

@@ -46,6 +46,7 @@ mod remote_config;
 mod roles;
 mod routing;
 mod serve;
+mod statistics;
 mod tags;
 mod throttle;
 mod tickets;
@@ -95,6 +96,7 @@ fn routes() -> Routes {
         .merge(media::routes())
         .merge(tickets::routes())
         .merge(drafts::routes())
+        .merge(statistics::routes())
 }
 
 /// Everything that the server answers, `pages` included: what it shows to browsers besides the API.

@@ -32,6 +32,7 @@ pub mod scopes;
 pub mod secrets;
 pub mod sessions;
 pub mod settings;
+pub mod statistics;
 pub mod text;
 pub mod tickets;
 pub mod time;

@@ -59,6 +59,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0012_reply_jobs",
         text: include_str!("../migrations/0012_reply_jobs.sql"),
     },
+    Migration {
+        name: "0013_statistics",
+        text: include_str!("../migrations/0013_statistics.sql"),
+    },
 ];
 
 /// One step of the schema.

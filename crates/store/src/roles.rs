@@ -2,7 +2,7 @@
 
 use crate::statements::statements;
 use crate::users::User;
-use crate::{Conn, FromRow, Result, Row, params, projects};
+use crate::{Conn, FromRow, Result, Row, params, projects, tickets};
 use model::tickets::Assignee;
 use model::{OrganizationId, ProjectId, RoleId, Timestamp, UserId};
 
@@ -16,7 +16,6 @@ statements! {
     DELETE = "DELETE FROM role WHERE organization_id = ?1 AND id = ?2";
     DELETE_MEMBERS = "DELETE FROM role_member WHERE organization_id = ?1 AND role_id = ?2";
     REMOVE_MEMBER = "DELETE FROM role_member WHERE organization_id = ?1 AND role_id = ?2 AND user_id = ?3";
-    UNASSIGN = "UPDATE ticket SET assignee = '' WHERE project_id = ?1 AND assignee = ?2 AND deleted_at IS NULL";
     ADD_MEMBER = "INSERT INTO role_member (organization_id, role_id, user_id, created_at) VALUES (?1, ?2, ?3, ?4) \
                   ON CONFLICT (organization_id, role_id, user_id) DO NOTHING";
     LIST_MEMBERS = "SELECT users.id, users.uuid, users.email, users.first_name, users.last_name, users.distinct_id, \
@@ -166,10 +165,9 @@ pub async fn delete(
     if c.exec(DELETE, params![organization, id]).await? == 0 {
         return Ok(None);
     }
-    let assignee = Assignee::Role(id).to_string();
     let mut changed = Vec::new();
     for project in projects::list_of_organization(c, organization).await? {
-        if c.exec(UNASSIGN, params![project, &assignee]).await? > 0 {
+        if tickets::unassign(c, project, Assignee::Role(id)).await? {
             changed.push(project);
         }
     }

@@ -93,6 +93,7 @@ pub const STATEMENTS: &[(&str, &[Statement])] = &[
     ("tickets/rows", crate::tickets::rows::ALL),
     ("tickets/tags", crate::tickets::tags::ALL),
     ("tickets/solved", crate::tickets::solved::ALL),
+    ("tickets/statistics", crate::tickets::statistics::ALL),
     ("tickets/totals", crate::tickets::totals::ALL),
     ("tickets/visitors", crate::tickets::visitors::ALL),
     ("turns", crate::turns::ALL),

@@ -15,6 +15,7 @@ pub(crate) mod messages;
 pub(crate) mod reply_jobs;
 pub(crate) mod rows;
 pub(crate) mod solved;
+pub(crate) mod statistics;
 pub(crate) mod tags;
 pub(crate) mod totals;
 mod triage;
@@ -40,8 +41,9 @@ pub use reply_jobs::{
 };
 pub use rows::{find, find_for_update};
 pub use solved::{Solved, list_solved};
+pub use statistics::statistics;
 pub use tags::{TagUsage, find_tag, list_tags, replace_tag};
-pub use totals::{TicketCount, unread_count};
+pub use totals::{TicketCount, unassign, unread_count};
 pub use triage::{leave_triage, set_triage};
 pub use visitors::{
     Reception, VisitError, Visited, list_of_visitor, mark_seen, messages_of_visited, receive, visit,

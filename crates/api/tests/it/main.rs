@@ -42,6 +42,7 @@ mod sessions;
 mod sessions_attacks;
 mod setup;
 mod smoke;
+mod statistics;
 mod suggest;
 mod team;
 mod throttles;

@@ -49,6 +49,13 @@ statements! {
          WHERE project_id = ?1 AND ticket_id = ?2 AND NOT is_deleted AND NOT is_private \
          ORDER BY created_at DESC, id DESC LIMIT ?3"
     );
+    /// The first answer to a customer who began the ticket. Only once: later there is an earlier answer.
+    NOTE_RESPONSE = "UPDATE ticket SET first_response_at = ?4 \
+                     WHERE project_id = ?1 AND id = ?2 AND first_response_at IS NULL \
+                       AND EXISTS (SELECT 1 FROM ticket_message WHERE project_id = ?1 AND ticket_id = ?2 \
+                         AND NOT is_deleted AND NOT is_private AND side = 'customer') \
+                       AND NOT EXISTS (SELECT 1 FROM ticket_message WHERE project_id = ?1 AND ticket_id = ?2 \
+                         AND NOT is_deleted AND NOT is_private AND side <> 'customer' AND id <> ?3)";
     INSERT_TEXT = "INSERT INTO ticket_text (project_id, source_id, ticket_id, text) VALUES (?1, ?2, ?3, ?4)";
     DROP_TEXT = "DELETE FROM ticket_text WHERE project_id = ?1 AND source_id = ?2";
 }
@@ -249,6 +256,10 @@ pub(super) async fn insert(
     insert_text(c, project, it).await?;
     let document = new.rich_content.as_ref();
     media::bind(c, project, it.id, &it.content, document).await?;
+    if !it.is_private && it.side != Side::Customer {
+        let answer = params![project, it.ticket_id, it.id, it.created_at];
+        c.exec(NOTE_RESPONSE, answer).await?;
+    }
     Ok(message)
 }
 

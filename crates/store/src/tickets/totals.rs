@@ -5,7 +5,7 @@
 use crate::statements::statements;
 use crate::{Conn, FromRow, Result, Row, params};
 use model::ProjectId;
-use model::tickets::{Filters, Priority, Ticket};
+use model::tickets::{Assignee, Filters, Priority, Ticket};
 use std::collections::BTreeMap;
 
 statements! {
@@ -15,6 +15,14 @@ statements! {
               SET tickets = ticket_tally.tickets + excluded.tickets, unread = ticket_tally.unread + excluded.unread";
     ALL_OF = "SELECT status, priority, assignee, channel_source, tickets, unread FROM ticket_tally \
               WHERE project_id = ?1 AND (tickets <> 0 OR unread <> 0)";
+    UNASSIGN = "UPDATE ticket SET assignee = '' WHERE project_id = ?1 AND assignee = ?2 AND deleted_at IS NULL";
+    MOVE_UNASSIGNED = "INSERT INTO ticket_tally (project_id, status, priority, assignee, channel_source, tickets, unread) \
+                       SELECT project_id, status, priority, '', channel_source, tickets, unread FROM ticket_tally \
+                       WHERE project_id = ?1 AND assignee = ?2 \
+                       ON CONFLICT (project_id, status, priority, assignee, channel_source) DO UPDATE \
+                         SET tickets = ticket_tally.tickets + excluded.tickets, \
+                             unread = ticket_tally.unread + excluded.unread";
+    DROP_ASSIGNEE = "DELETE FROM ticket_tally WHERE project_id = ?1 AND assignee = ?2";
     UNREAD = "SELECT CAST(COALESCE(SUM(unread), 0) AS BIGINT) FROM ticket_tally \
               WHERE project_id = ?1 AND status <> 'resolved'";
 }
@@ -162,4 +170,17 @@ impl Totals {
 /// When the store fails.
 pub async fn unread_count(c: &Conn, project: ProjectId) -> Result<i64> {
     c.one(UNREAD, params![project]).await
+}
+
+/// Assigns what is assigned to somebody to nobody, without an entry in the tickets' logs: for an assignee that is to be
+/// no more. Whether there was anything.
+///
+/// # Errors
+/// When the store fails.
+pub async fn unassign(c: &Conn, project: ProjectId, assignee: Assignee) -> Result<bool> {
+    let word = super::list::assignee_word(&Some(assignee));
+    let changed = c.exec(UNASSIGN, params![project, &word]).await?;
+    c.exec(MOVE_UNASSIGNED, params![project, &word]).await?;
+    c.exec(DROP_ASSIGNEE, params![project, &word]).await?;
+    Ok(changed > 0)
 }
