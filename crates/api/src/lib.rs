@@ -27,6 +27,7 @@ mod drafts;
 mod edge;
 mod error;
 mod events;
+mod export;
 mod external;
 mod guidance;
 mod health;
@@ -96,6 +97,7 @@ fn routes() -> Routes {
         .merge(media::routes())
         .merge(tickets::routes())
         .merge(drafts::routes())
+        .merge(export::routes())
         .merge(statistics::routes())
 }
 

@@ -48,6 +48,7 @@ mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tickets;
+pub mod transfer;
 pub mod turns;
 pub mod users;
 mod value;

@@ -63,6 +63,11 @@ impl<'r> Row<'r> {
         }
     }
 
+    /// Whether every column has been read.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.next >= self.width
+    }
+
     fn cell(&self, index: usize) -> Result<Cell<'_>> {
         if index >= self.width {
             return Err(Error::Internal(format!(

@@ -96,6 +96,8 @@ pub const STATEMENTS: &[(&str, &[Statement])] = &[
     ("tickets/statistics", crate::tickets::statistics::ALL),
     ("tickets/totals", crate::tickets::totals::ALL),
     ("tickets/visitors", crate::tickets::visitors::ALL),
+    ("transfer/export", crate::transfer::EXPORT),
+    ("transfer/import", crate::transfer::IMPORT),
     ("turns", crate::turns::ALL),
     ("users", crate::users::ALL),
     ("views", crate::views::ALL),

@@ -18,6 +18,7 @@ mod deletion;
 mod drafts;
 mod escalation;
 mod events;
+mod export;
 mod external;
 mod invites;
 mod listing;

@@ -7,6 +7,7 @@ pub(crate) mod output;
 pub(crate) mod project;
 mod role;
 mod settings;
+mod transfer;
 pub(crate) mod user;
 
 use crate::config::{Config, ConfigError, Sources};
@@ -66,6 +67,10 @@ enum Command {
     Restore(Archive),
     /// Verify the database and what is in it
     Check(Output),
+    /// Write a project as lines of JSON, also while a server runs
+    Export(transfer::ExportCommand),
+    /// Make a project of what "export" has written
+    Import(transfer::ImportCommand),
     /// Print the OpenAPI 3.1 document of the HTTP API
     Openapi(Output),
 }
@@ -142,6 +147,8 @@ fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
             Command::Backup(archive) => maintenance::backup(&context, archive).await,
             Command::Restore(archive) => maintenance::restore(&context, archive).await,
             Command::Check(output) => maintenance::check(&context, output).await,
+            Command::Export(command) => transfer::export(&context, command).await,
+            Command::Import(command) => transfer::import(&context, command).await,
             Command::Openapi(output) => Ok(output.document(&api::openapi())?),
         }
     })

@@ -111,7 +111,11 @@ pub(crate) async fn create(
         .await
 }
 
-async fn organization_of(
+/// The organisation of this id or name; an unknown name makes one.
+///
+/// # Errors
+/// An unknown id, or a store that fails.
+pub(crate) async fn organization_of(
     c: &Conn,
     env: &Env,
     wanted: Option<&str>,
