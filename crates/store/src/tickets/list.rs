@@ -138,6 +138,17 @@ macro_rules! found {
     };
 }
 
+/// Only tickets that a query names. PostgreSQL does not know how few those are, and would rather look at all tickets;
+/// an array makes it begin with them.
+macro_rules! named_by {
+    (sqlite, $query:expr) => {
+        concat!(" AND t.id IN (", $query, ")")
+    };
+    (postgres, $query:expr) => {
+        concat!(" AND t.id = ANY (ARRAY(", $query, "))")
+    };
+}
+
 /// How the tickets of a list are found.
 #[derive(Clone, Copy)]
 enum Driver {
@@ -228,12 +239,12 @@ macro_rules! all_drivers {
             driven!($engine, " AND t.assignee = ?20", " LIMIT ?21 OFFSET ?22"),
             driven!(
                 $engine,
-                concat!(
-                    " AND t.id IN (SELECT x.id FROM ticket x WHERE x.project_id = ?1 AND x.deleted_at IS NULL \
+                named_by!($engine, concat!(
+                    "SELECT x.id FROM ticket x WHERE x.project_id = ?1 AND x.deleted_at IS NULL \
                        AND x.distinct_id IN ", texts!($engine, "?9"),
                     " UNION SELECT y.id FROM ticket y WHERE y.project_id = ?1 AND y.deleted_at IS NULL \
-                       AND y.email_from IS NOT NULL AND y.email_from IN ", texts!($engine, "?10"), ")"
-                ),
+                       AND y.email_from IS NOT NULL AND y.email_from IN ", texts!($engine, "?10")
+                )),
                 " LIMIT ?20 OFFSET ?21"
             ),
             driven!(
@@ -243,10 +254,10 @@ macro_rules! all_drivers {
             ),
             driven!(
                 $engine,
-                concat!(
-                    " AND t.id IN (SELECT d.ticket_id FROM ticket_tag d WHERE d.project_id = ?1 AND d.name IN ",
-                    texts!($engine, "?16"), ")"
-                ),
+                named_by!($engine, concat!(
+                    "SELECT d.ticket_id FROM ticket_tag d WHERE d.project_id = ?1 AND d.name IN ",
+                    texts!($engine, "?16")
+                )),
                 " LIMIT ?20 OFFSET ?21"
             ),
             driven!(
