@@ -43,6 +43,13 @@ impl PathParams {
         found.map_or("", |(_, value)| value)
     }
 
+    /// The value of a part that is a short id; `None`: it can be none.
+    pub fn short_id(&self, name: &str) -> Option<String> {
+        let text = self.text(name);
+        let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_plain.then(|| text.to_owned())
+    }
+
     /// The value of a part as a UUID, in any of the usual notations.
     pub fn uuid(&self, name: &str) -> Option<Uuid> {
         model::fields::UuidKind::parse(self.text(name))
@@ -79,7 +86,7 @@ impl Query {
     /// A text that is searched for; an empty one, and one of more than 200 characters, is as if it were not there
     /// (tickets.md 3).
     pub fn search(&self, name: &str) -> Option<String> {
-        let text = self.text(name)?;
+        let text = self.text(name)?.replace('\0', "");
         let text = text.trim();
         (!text.is_empty() && text.chars().count() <= SEARCH_MAX).then(|| text.to_owned())
     }

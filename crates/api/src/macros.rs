@@ -149,7 +149,8 @@ async fn create(mut call: Call) -> Result<Response, ApiError> {
 )]
 async fn retrieve(call: Call) -> Result<Response, ApiError> {
     let (project, user) = (call.project_id()?, call.user_id());
-    let short_id = call.params.text("short_id").to_owned();
+    let short_id = call.params.short_id("short_id");
+    let short_id = short_id.ok_or_else(ApiError::not_found)?;
     let shown = call
         .app
         .store
@@ -183,7 +184,8 @@ async fn retrieve(call: Call) -> Result<Response, ApiError> {
 async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
     let (project, user) = (call.project_id()?, call.user_id());
     let organization = call.project()?.organization_id;
-    let short_id = call.params.text("short_id").to_owned();
+    let short_id = call.params.short_id("short_id");
+    let short_id = short_id.ok_or_else(ApiError::not_found)?;
     // A macro that does not exist is told before a body that does not fit (conventions.md 2.4).
     let wanted = short_id.clone();
     let known = call
@@ -226,7 +228,8 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
 )]
 async fn destroy(call: Call) -> Result<Response, ApiError> {
     let (project, user) = (call.project_id()?, call.user_id());
-    let short_id = call.params.text("short_id").to_owned();
+    let short_id = call.params.short_id("short_id");
+    let short_id = short_id.ok_or_else(ApiError::not_found)?;
     call.app
         .store
         .write(move |c| {

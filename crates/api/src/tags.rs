@@ -202,6 +202,9 @@ async fn named(call: &Call) -> Result<String, ApiError> {
     let name = call.query.text("name").unwrap_or_default();
     let name = normal_tags([name]).pop();
     let name = name.ok_or_else(|| FieldError::plain("name", Code::Required))?;
+    if name.contains('\0') {
+        return Err(ApiError::not_found());
+    }
     let tag = find(call, &name).await?.ok_or_else(ApiError::not_found)?;
     Ok(tag.name)
 }

@@ -53,16 +53,20 @@ pub(crate) async fn query_of(call: &Call) -> Result<String, ApiError> {
     if let Some(view) = BuiltInView::from_word(&name) {
         return Ok(query_with_view(query, &view.filters()));
     }
+    let unknown = || {
+        let detail = "No saved ticket view matches this short_id.";
+        FieldError::at("view", Code::InvalidInput, detail)
+    };
+    if name.contains('\0') {
+        return Err(unknown().into());
+    }
     let (project, user) = (call.project_id()?, call.user_id());
     let found = call
         .app
         .store
         .read(move |c| Box::pin(async move { views::find(c, project, user, &name).await }))
         .await?;
-    let found = found.ok_or_else(|| {
-        let detail = "No saved ticket view matches this short_id.";
-        FieldError::at("view", Code::InvalidInput, detail)
-    })?;
+    let found = found.ok_or_else(unknown)?;
     Ok(query_with_view(query, &found.view.filters))
 }
 
@@ -262,7 +266,8 @@ async fn create(mut call: Call) -> Result<Response, ApiError> {
 )]
 async fn retrieve(call: Call) -> Result<Response, ApiError> {
     let (project, user) = (call.project_id()?, call.user_id());
-    let short_id = call.params.text("short_id").to_owned();
+    let short_id = call.params.short_id("short_id");
+    let short_id = short_id.ok_or_else(ApiError::not_found)?;
     let shown = call
         .app
         .store
@@ -295,7 +300,8 @@ async fn retrieve(call: Call) -> Result<Response, ApiError> {
 )]
 async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
     let (project, user) = (call.project_id()?, call.user_id());
-    let short_id = call.params.text("short_id").to_owned();
+    let short_id = call.params.short_id("short_id");
+    let short_id = short_id.ok_or_else(ApiError::not_found)?;
     // A view that does not exist is told before a body that does not fit (conventions.md 2.4).
     let wanted = short_id.clone();
     let known = call
@@ -342,7 +348,8 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
 )]
 async fn destroy(call: Call) -> Result<Response, ApiError> {
     let (project, user) = (call.project_id()?, call.user_id());
-    let short_id = call.params.text("short_id").to_owned();
+    let short_id = call.params.short_id("short_id");
+    let short_id = short_id.ok_or_else(ApiError::not_found)?;
     call.app
         .store
         .write(move |c| {

@@ -20,6 +20,7 @@ on_both_engines! {
     badges_count_what_the_list_shows,
     badges_follow_every_change,
     badges_are_those_of_the_caller,
+    nothing_that_postgresql_cannot_store_breaks_a_list,
     a_project_has_so_many_views,
 }
 
@@ -520,4 +521,62 @@ async fn a_project_has_so_many_views(setup: Setup) {
     let counts = format!("{}counts/", path_of(&tenant));
     let counts = tenant.api.get(&counts).await.expect(200).json;
     assert_eq!(counts["views"].as_object().unwrap().len(), 500);
+}
+
+async fn nothing_that_postgresql_cannot_store_breaks_a_list(setup: Setup) {
+    let desk = Desk::new(setup).await;
+    desk.add(json!({})).await;
+    // What a filter cannot be is no filter.
+    for query in [
+        "tags=[\"%5Cu0000\"]",
+        "tags_exclude=[\"%5Cu0000\"]",
+        "distinct_ids=%00",
+        "emails=%00",
+        "search=%00",
+        "status=%00",
+    ] {
+        assert_eq!(desk.numbers(query).await, [1], "{query}");
+    }
+    let filters = json!({"tags": ["\0"], "tagsExclude": ["a\0"], "search": "\0", "assignee": "\0"});
+    let view = save(&desk.tenant, json!({"name": "n", "filters": filters})).await;
+    let short_id = view["short_id"].as_str().unwrap();
+    assert_eq!(counts(&desk).await["views"][short_id]["count"], 1);
+    let view = desk.api.get(&format!("{}?view=%00", desk.path)).await;
+    assert_error(&view, 400, "invalid_input", "view");
+    let below = desk.path.replace("tickets/", "");
+    for path in [
+        "views/%00/",
+        "views/a-b/",
+        "macros/%00/",
+        "quick_actions/%00/",
+    ] {
+        let reply = desk.api.get(&format!("{below}{path}")).await;
+        assert_error(&reply, 404, "not_found", "");
+    }
+    assert_error(
+        &desk.api.delete(&format!("{below}tags/?name=%00")).await,
+        404,
+        "not_found",
+        "",
+    );
+    for path in [
+        "tags/?search=%00",
+        "guidance/?search=%00",
+        "articles/?search=%00",
+        "views/?search=%00",
+    ] {
+        desk.api.get(&format!("{below}{path}")).await.expect(200);
+    }
+    let comments = format!(
+        "/api/projects/{}/comments/?scope=conversations_ticket",
+        desk.tenant.project
+    );
+    for query in ["item_id=%00", "source_comment=%00", "search=%00"] {
+        desk.api
+            .get(&format!("{comments}&{query}"))
+            .await
+            .expect(200);
+    }
+    let media = format!("/uploaded_media/{}?token=%00.%00", testkit::new_uuid());
+    assert_error(&desk.api.get(&media).await, 404, "not_found", "");
 }

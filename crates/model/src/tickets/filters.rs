@@ -146,7 +146,7 @@ impl Search {
 /// The members of a comma list that mean something, of the first [`LIST_MAX`].
 fn words<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
     let members = text.split(',').map(str::trim);
-    let members = members.filter(|member| !member.is_empty());
+    let members = members.filter(|member| !member.is_empty() && !member.contains('\0'));
     members.take(LIST_MAX).filter_map(parse).collect()
 }
 
@@ -169,7 +169,9 @@ fn tags(text: &str) -> Vec<String> {
     let Ok(Value::Array(items)) = serde_json::from_str(text) else {
         return Vec::new();
     };
-    normal_tags(items.iter().take(TAGS_MAX).filter_map(Value::as_str))
+    let texts = items.iter().take(TAGS_MAX).filter_map(Value::as_str);
+    // No tag has one, and PostgreSQL takes no text with it, not even to compare.
+    normal_tags(texts.filter(|text| !text.contains('\0')))
 }
 
 /// The columns that the list can be ordered by.
