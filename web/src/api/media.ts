@@ -10,6 +10,6 @@ export interface Media {
 /** Puts an image on the server; its address goes into the message. */
 export function upload(project: number, file: File): Promise<Media> {
   const form = new FormData();
-  form.set("image", file);
+  form.set("file", file);
   return post<Media>(`/api/projects/${project}/uploaded_media/`, form, { timeoutMs: 120_000 });
 }

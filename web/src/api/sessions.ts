@@ -1,6 +1,6 @@
 /** Signing in and out, the first set-up, and invitations. */
 import { get, post } from "./client.ts";
-import type { Me } from "./types.ts";
+import type { Me, Schemas } from "./types.ts";
 
 export const signIn = (email: string, password: string) =>
   post<Me>("/api/login/", { email, password });
@@ -21,16 +21,12 @@ export interface NewServer {
 /** Makes the first organisation, project and admin, and signs the admin in. */
 export const setUp = (server: NewServer) => post<Me>("/api/setup/", server);
 
-export interface Invite {
-  organization_name: string;
-  email: string;
-  level?: string | null;
-}
+export type Invite = Schemas["Invitation"];
 
 /** What an invitation is to. */
 export const findInvite = (token: string) =>
   get<Invite>(`/api/invites/${encodeURIComponent(token)}/`);
 
-/** Joins, and signs in. */
-export const acceptInvite = (token: string, person: { name: string; password: string }) =>
-  post<Me>(`/api/invites/${encodeURIComponent(token)}/`, person);
+/** Joins. Who has no account says who they are, and is signed in; who has one must be signed in already. */
+export const acceptInvite = (token: string, person?: { name: string; password: string }) =>
+  post<Me>(`/api/invites/${encodeURIComponent(token)}/`, person ?? {});

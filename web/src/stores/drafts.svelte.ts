@@ -40,13 +40,17 @@ class Drafts {
     const id = idOf(project, ticket, kind);
     if (this.#asked.has(id)) return;
     this.#asked.add(id);
-    try {
-      const draft = await api.find(project, keyOf(ticket, kind));
-      const here = kept<Local | null>(id, null);
-      const isNewer = !here || new Date(draft.updated_at).getTime() > here.at;
-      if (isNewer && draft.content && !this.#timers.has(id)) this.#texts.set(id, draft.content);
-    } catch {
-      // What is here is what there is.
+    const draft = await api.find(project, keyOf(ticket, kind)).catch(() => null);
+    const here = kept<Local | null>(id, null);
+    if (this.#timers.has(id)) return;
+    const isNewer = draft !== null && (!here || new Date(draft.updated_at).getTime() > here.at);
+    if (isNewer && draft.content) {
+      this.#texts.set(id, draft.content);
+      keep(id, { text: draft.content, at: new Date(draft.updated_at).getTime() });
+    } else if (here && here.text !== draft?.content) {
+      // It was written, and the page was gone before the server had it.
+      this.#texts.set(id, here.text);
+      this.#save(project, ticket, kind, 0);
     }
   }
 
@@ -57,7 +61,7 @@ class Drafts {
       const text = this.#texts.get(id) ?? "";
       try {
         const key = keyOf(ticket, kind);
-        if (text) await api.update(project, key, text);
+        if (text) await api.update(project, key, { content: text, is_private: kind === "note" });
         else await api.destroy(project, key);
         this.#timers.delete(id);
       } catch (error) {
@@ -77,6 +81,7 @@ class Drafts {
 
 const idOf = (project: number, ticket: string, kind: DraftKind) =>
   `${PREFIX}.${project}.${ticket}.${kind}`;
-const keyOf = (ticket: string, kind: DraftKind) => `ticket:${ticket}:${kind}`;
+/** A reply is kept under the ticket's id, a note beside it. */
+const keyOf = (ticket: string, kind: DraftKind) => (kind === "reply" ? ticket : `${ticket}-note`);
 
 export const drafts = new Drafts();

@@ -1,0 +1,230 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { launch } from "./browser.ts";
+import { composer, messages, newPage, openTicket, row, signIn } from "./desk.ts";
+import { Server } from "./desk-server.ts";
+
+let server: Server;
+let browser: Browser;
+let page: Page;
+let errors: string[];
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+});
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+});
+beforeEach(async () => {
+  ({ page, errors } = await newPage(browser));
+  await signIn(page, server);
+});
+afterEach(async () => {
+  await page.context().close();
+  expect(errors).toEqual([]);
+});
+
+test("a message shows up by itself, and is answered, within two seconds", async () => {
+  const ticket = await server.ticket("Lena Hoff", "Where is my parcel?");
+  await row(page, "Lena Hoff").waitFor({ timeout: 2_000 });
+  await row(page, "Lena Hoff").getByRole("link").click();
+  await composer(page).waitFor();
+
+  await server.customerWrites(ticket, "It was due on Monday.");
+  const text = "It was due on Monday.";
+  await messages(page).getByText(text).waitFor({ timeout: 2_000 });
+
+  await composer(page).pressSequentially("It arrives **today**.");
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await messages(page).locator(".team").getByText("It arrives today.").waitFor({ timeout: 2_000 });
+  await expect.poll(async () => (await server.messages(ticket)).at(-1)?.content).toContain("today");
+  expect(await composer(page).textContent()).toBe("");
+});
+
+test("ten tickets are worked through by keyboard alone", async () => {
+  const names = Array.from({ length: 10 }, (_, index) => `Keyboard Customer${index}`);
+  const made = [];
+  for (const name of names) made.push(await server.ticket(name, "Please help."));
+  await page.goto(`${server.url}/project/1/inbox/open?q=Keyboard`);
+  await expect.poll(() => row(page, "Keyboard Customer").count()).toBe(10);
+
+  await page.keyboard.press("j");
+  for (let done = 0; done < 10; done += 1) {
+    await page.waitForFunction(() => document.title.startsWith("#"));
+    await page.keyboard.press("i");
+    await composer(page).waitFor();
+    await page.keyboard.press("r");
+    await page.keyboard.type("Done.");
+    await page.keyboard.press("ControlOrMeta+Enter");
+    await messages(page).locator(".team").getByText("Done.").waitFor();
+    await page.keyboard.press("Escape");
+    const title = await page.title();
+    await page.keyboard.press("e");
+    await expect.poll(() => page.title()).not.toBe(title);
+  }
+  for (const ticket of made) {
+    await expect.poll(async () => (await server.find(ticket)).status).toBe("resolved");
+    expect((await server.find(ticket)).assignee).toMatchObject({ type: "user" });
+  }
+});
+
+test("nothing typed is lost while the network is away", async () => {
+  const ticket = await server.ticket("Otto Cut", "Hello?");
+  await openTicket(page, server, ticket.ticket_number);
+  await composer(page).click();
+  await page.keyboard.type("First half, ");
+  await page.context().setOffline(true);
+  await page.getByText("No connection.").waitFor();
+  await page.keyboard.type("second half.");
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await messages(page)
+    .getByText(/not sent/i)
+    .waitFor();
+  await messages(page).getByText("First half, second half.").waitFor();
+
+  await server.customerWrites(ticket, "Are you there?");
+  await page.context().setOffline(false);
+  await messages(page).getByText("Are you there?").waitFor();
+  await page.getByText("No connection.").waitFor({ state: "detached" });
+  await messages(page).getByRole("button", { name: "Try again" }).click();
+  await messages(page).locator(".team").getByText("First half, second half.").waitFor();
+  const sent = (await server.messages(ticket)).filter((one) => one.content.includes("First half"));
+  expect(sent).toHaveLength(1);
+});
+
+test("a draft is there again after a reload, and in another browser", async () => {
+  const ticket = await server.ticket("Dora Draft", "A question.");
+  await openTicket(page, server, ticket.ticket_number);
+  await composer(page).click();
+  const saved = page.waitForResponse(
+    (response) => response.url().includes("/drafts/") && response.request().method() === "PUT",
+  );
+  await page.keyboard.type("Not finished yet");
+  await page.reload();
+  await expect.poll(() => composer(page).textContent()).toBe("Not finished yet");
+  await page.keyboard.press("r");
+  await page.keyboard.type("!");
+  await saved;
+  const other = await newPage(browser);
+  await signIn(other.page, server);
+  await openTicket(other.page, server, ticket.ticket_number);
+  await expect.poll(() => composer(other.page).textContent()).toContain("Not finished yet");
+  await other.page.context().close();
+});
+
+test("the page lives through a crash of the server", async () => {
+  const ticket = await server.ticket("Rex Restart", "Before the crash.");
+  await openTicket(page, server, ticket.ticket_number);
+  await server.kill();
+  await page.getByText("No connection.").waitFor();
+  await composer(page).click();
+  await page.keyboard.type("Written without a server");
+  await server.begin();
+  await page.getByText("No connection.").waitFor({ state: "detached" });
+  await server.customerWrites(ticket, "After the crash.");
+  await messages(page).getByText("After the crash.").waitFor({ timeout: 2_000 });
+  expect(await composer(page).textContent()).toBe("Written without a server");
+});
+
+test("an answer to something older is asked about before it goes out", async () => {
+  const ticket = await server.ticket("Mia Moves", "Can I move the date?");
+  await openTicket(page, server, ticket.ticket_number);
+  await composer(page).click();
+  await page.keyboard.type("Yes, you can.");
+  await server.customerWrites(ticket, "Forget it, it is solved.");
+  await messages(page).getByText("Forget it, it is solved.").waitFor();
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await page.getByText("has written something new").waitFor();
+  expect((await server.messages(ticket)).some((one) => one.author_type === "support")).toBe(false);
+  await page.getByRole("button", { name: "Send anyway" }).click();
+  await messages(page).locator(".team").getByText("Yes, you can.").waitFor();
+});
+
+test("what one agent does, another sees; and that both are there", async () => {
+  const ticket = await server.ticket("Sam Shared", "Who helps me?");
+  const other = await newPage(browser);
+  await signIn(other.page, server);
+  await openTicket(page, server, ticket.ticket_number);
+  await openTicket(other.page, server, ticket.ticket_number);
+  await page.getByRole("button", { name: "Resolve", exact: true }).click();
+  await other.page.locator(".ticket .status").getByText("Resolved").waitFor({ timeout: 2_000 });
+  await other.page.keyboard.press("n");
+  await other.page.keyboard.type("Only for us");
+  await other.page.keyboard.press("ControlOrMeta+Enter");
+  await openTicket(page, server, ticket.ticket_number, "resolved");
+  await messages(page).locator(".note").getByText("Only for us").waitFor();
+  await other.page.context().close();
+});
+
+test("a change can be undone, and many tickets are changed at once", async () => {
+  const made = [];
+  for (const name of ["Bulk One", "Bulk Two", "Bulk Three"]) {
+    made.push(await server.ticket(name, "Bulk."));
+  }
+  await page.goto(`${server.url}/project/1/inbox/open?q=Bulk`);
+  await expect.poll(() => row(page, "Bulk").count()).toBe(3);
+  const boxes = page.getByRole("checkbox", { name: /Select ticket/ });
+  await boxes.first().check({ force: true });
+  await boxes.last().click({ force: true, modifiers: ["Shift"] });
+  await page.getByText("3 selected").waitFor();
+  await page.getByRole("button", { name: "Resolve", exact: true }).click();
+  await expect.poll(() => row(page, "Bulk").count()).toBe(0);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect.poll(() => row(page, "Bulk").count()).toBe(3);
+  for (const ticket of made) expect((await server.find(ticket)).status).toBe("open");
+});
+
+test("a ticket is put off in plain words", async () => {
+  const ticket = await server.ticket("Zoe Later", "No hurry.");
+  await openTicket(page, server, ticket.ticket_number);
+  await page.keyboard.press("s");
+  await page.getByRole("combobox", { name: "Snooze until" }).fill("tomorrow 9");
+  await page.keyboard.press("Enter");
+  await expect.poll(async () => (await server.find(ticket)).snoozed_until).not.toBeNull();
+  const until = new Date((await server.find(ticket)).snoozed_until ?? 0);
+  expect(until.getHours()).toBe(9);
+});
+
+test("the command menu finds actions and tickets", async () => {
+  const ticket = await server.ticket("Menu Person", "Find me by my unusual word: zygote.");
+  await page.keyboard.press("ControlOrMeta+k");
+  await page.getByRole("combobox", { name: "Command or ticket" }).fill("zygote");
+  await page.getByRole("option", { name: /Menu Person/ }).click();
+  await page.waitForURL(new RegExp(`/${ticket.ticket_number}$`));
+  await messages(page).getByText("zygote").waitFor();
+  await page.keyboard.press("ControlOrMeta+k");
+  await page.getByRole("combobox", { name: "Command or ticket" }).fill("priority critical");
+  await page.keyboard.press("Enter");
+  await expect.poll(async () => (await server.find(ticket)).priority).toBe("critical");
+  await page.goBack();
+});
+
+test("single keys can be switched off", async () => {
+  await page.keyboard.press("?");
+  await page.getByRole("checkbox", { name: /Single keys/ }).uncheck();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("?");
+  expect(await page.getByRole("dialog").count()).toBe(0);
+});
+
+test("a pasted image is uploaded into the reply", async () => {
+  const ticket = await server.ticket("Ida Image", "Send me a picture.");
+  await openTicket(page, server, ticket.ticket_number);
+  await composer(page).click();
+  await composer(page).evaluate((node) => {
+    const png =
+      "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], "dot.png", { type: "image/png" }));
+    node.dispatchEvent(
+      new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }),
+    );
+  });
+  await composer(page).locator("img").waitFor();
+  await page.getByRole("button", { name: /^Send/ }).first().click();
+  const image = messages(page).locator(".team img");
+  await image.waitFor();
+  await expect.poll(() => image.evaluate((node: HTMLImageElement) => node.naturalWidth)).toBe(1);
+});
