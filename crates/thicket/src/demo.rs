@@ -24,6 +24,10 @@ const QUESTION: &str = "What happens to an answer when I close the tab?";
 /// Between the words of an answer that costs no time to make, so that one can see it stream.
 const PACE: Duration = Duration::from_millis(25);
 
+/// The file in the data directory, which only its owner can read, with the password: a browser that is signed in stays so
+/// over a restart.
+const PASSWORD: &str = "demo-password";
+
 /// The folder in the data directory into which the sample articles are unpacked.
 const ARTICLES: &str = "demo-articles";
 
@@ -66,12 +70,19 @@ async fn fill(server: &Server, data_dir: &Path, env: &Env) -> anyhow::Result<Wel
         }
     };
     project::set(store, env, id, vec!["ai_replies=answer".to_owned()]).await?;
-    let password = secret(env);
+    let known = known_password(store, data_dir).await?;
+    let password = known.clone().unwrap_or_else(|| secret(env));
     let person = NewUser {
         email: EMAIL.to_owned(),
         name: "Demo Person".to_owned(),
-        password_hash: Some(model::passwords::hash(env, &password)?),
+        // Setting it would end the sessions of browsers that are open.
+        password_hash: match known {
+            Some(_) => None,
+            None => Some(model::passwords::hash(env, &password)?),
+        },
     };
+    create_data_dir(data_dir)?;
+    fs::write(data_dir.join(PASSWORD), &password).context("the demonstration's password")?;
     let joined = user::create(store, env, person, id, None).await?;
     let key = fresh_key(store, env, joined.user).await?;
     let folder = unpack_articles(data_dir)?;
@@ -85,6 +96,19 @@ async fn fill(server: &Server, data_dir: &Path, env: &Env) -> anyhow::Result<Wel
         password,
         key,
     })
+}
+
+/// The password of an earlier start, if it is still the right one.
+async fn known_password(store: &Store, data_dir: &Path) -> anyhow::Result<Option<String>> {
+    let Ok(password) = fs::read_to_string(data_dir.join(PASSWORD)) else {
+        return Ok(None);
+    };
+    let login = store
+        .read(|c| Box::pin(users::find_login(c, EMAIL)))
+        .await?;
+    let hash = login.and_then(|login| login.password_hash);
+    let is_right = hash.is_some_and(|hash| model::passwords::is_right(&password, &hash));
+    Ok(is_right.then_some(password))
 }
 
 /// The sample articles as pages of this server, for the links of answers to lead to.

@@ -99,6 +99,10 @@ fn a_second_start_goes_on_with_the_same_project_and_a_new_key() {
     let text = server.greeting();
     let second = greeting(&server, &text);
     assert_ne!(first.bearer, second.bearer);
+    assert_eq!(
+        first.login, second.login,
+        "who is signed in stays so over a restart"
+    );
     assert_eq!(first.path, second.path);
     let get = |bearer: &str| {
         server
