@@ -9,6 +9,7 @@ const dayAndMonth = new Intl.DateTimeFormat(undefined, { day: "numeric", month: 
 const monthAndYear = new Intl.DateTimeFormat(undefined, { month: "short", year: "numeric" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
 const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
+const medium = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const longDay = new Intl.DateTimeFormat(undefined, {
   weekday: "long",
   day: "numeric",
@@ -44,6 +45,9 @@ export function span(ms: number): string {
 
 /** `14:05` */
 export const timeOfDay = (time: string) => clock.format(new Date(time));
+
+/** `4 Mar 2026, 14:05`, shorter than the whole. */
+export const dateAndTime = (time: string) => medium.format(new Date(time));
 
 /** The whole of it, for a tooltip. */
 export const fullTime = (time: string) => whole.format(new Date(time));

@@ -32,7 +32,8 @@ class Commands {
   #version = $state(0);
   readonly list: Command[] = $derived.by(() => {
     void this.#version;
-    return [...this.#offers].flatMap((offer) => offer());
+    // What came last is nearest to what one does, and comes first.
+    return [...this.#offers].reverse().flatMap((offer) => offer());
   });
 
   #prefix: string | null = null;
@@ -63,7 +64,7 @@ class Commands {
 
     const pressed = this.#prefix ? `${this.#prefix} ${name}` : name;
     this.#forgetPrefix();
-    const found = this.list.findLast(
+    const found = this.list.find(
       (command) => command.keys?.includes(pressed) && (!writing || command.always),
     );
     if (found) {
