@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const BINARY = process.env.THICKET_BIN ?? join(import.meta.dirname, "../../target/debug/thicket");
+const BINARY = process.env.TEST_BINARY ?? join(import.meta.dirname, "../../target/debug/thicket");
 
 export interface Ticket {
   id: string;

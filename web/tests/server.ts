@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const BINARY =
-  process.env.THICKET_BIN ?? new URL("../../target/debug/thicket", import.meta.url).pathname;
+  process.env.TEST_BINARY ?? new URL("../../target/debug/thicket", import.meta.url).pathname;
 
 export interface Server {
   url: string;
