@@ -46,6 +46,11 @@ export const pages: PageEntry[] = [
     load: () => import("./chat/ChatPage.svelte"),
   },
   {
+    name: "overview",
+    path: "/project/:project/overview",
+    load: () => import("./overview/OverviewPage.svelte"),
+  },
+  {
     name: "settings",
     path: "/project/:project/settings/:section?/:item?",
     load: () => import("./settings/SettingsPage.svelte"),
