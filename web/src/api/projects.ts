@@ -22,3 +22,6 @@ export const rotateSecret = (projectId: number) =>
 
 export const dropBackupSecret = (projectId: number) =>
   post<undefined>(`${base(projectId)}delete_secret_token_backup/`);
+
+/** Where everything of a project can be downloaded, as lines of JSON. For admins. */
+export const exportHref = (projectId: number) => `${base(projectId)}export/`;
