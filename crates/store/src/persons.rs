@@ -17,31 +17,33 @@ macro_rules! columns {
     };
 }
 
-macro_rules! texts {
+/// The elements of a JSON array, as rows. Joined from this side: of a list behind IN, SQLite may think it too long for the
+/// index, and read the whole project.
+macro_rules! wanted {
     (sqlite) => {
-        "(SELECT value FROM json_each(?2))"
+        "json_each(?2) wanted"
     };
     (postgres) => {
-        "(SELECT value FROM json_array_elements_text(CAST(CAST(?2 AS TEXT) AS JSON)))"
+        "json_array_elements_text(CAST(CAST(?2 AS TEXT) AS JSON)) AS wanted (value)"
     };
 }
 
-macro_rules! ids {
+macro_rules! id {
     (sqlite) => {
-        "(SELECT unhex(value) FROM json_each(?2))"
+        "unhex(wanted.value)"
     };
     (postgres) => {
-        "(SELECT CAST(value AS UUID) FROM json_array_elements_text(CAST(CAST(?2 AS TEXT) AS JSON)))"
+        "CAST(wanted.value AS UUID)"
     };
 }
 
 macro_rules! by_distinct_ids {
     ($engine:ident) => {
         concat!(
-            "SELECT person_distinct_id.distinct_id, ", columns!(),
-            " FROM person_distinct_id JOIN person ON person.project_id = person_distinct_id.project_id \
+            "SELECT person_distinct_id.distinct_id, ", columns!(), " FROM ", wanted!($engine),
+            " CROSS JOIN person_distinct_id JOIN person ON person.project_id = person_distinct_id.project_id \
                 AND person.id = person_distinct_id.person_id \
-              WHERE person_distinct_id.project_id = ?1 AND person_distinct_id.distinct_id IN ", texts!($engine)
+              WHERE person_distinct_id.project_id = ?1 AND person_distinct_id.distinct_id = wanted.value"
         )
     };
 }
@@ -60,21 +62,14 @@ macro_rules! by_emails {
     };
 }
 
-macro_rules! wanted {
-    (sqlite) => {
-        "json_each(?2) wanted"
-    };
-    (postgres) => {
-        "json_array_elements_text(CAST(CAST(?2 AS TEXT) AS JSON)) AS wanted (value)"
-    };
-}
-
 macro_rules! ids_of {
     ($engine:ident) => {
         concat!(
-            "SELECT person_id, distinct_id FROM person_distinct_id \
-              WHERE project_id = ?1 AND person_id IN ",
-            ids!($engine),
+            "SELECT person_id, distinct_id FROM ",
+            wanted!($engine),
+            " CROSS JOIN person_distinct_id \
+              WHERE project_id = ?1 AND person_id = ",
+            id!($engine),
             " ORDER BY person_id, position"
         )
     };
@@ -291,10 +286,13 @@ async fn with_ids(c: &Conn, project: ProjectId, stored: Vec<Stored>) -> Result<V
         Engine::Sqlite => IDS_OF_SQLITE,
         Engine::Postgres => IDS_OF_POSTGRES,
     };
-    let list: Vec<_> = stored
+    let mut list: Vec<_> = stored
         .iter()
         .map(|person| person.id.0.simple().to_string())
         .collect();
+    // A person can be found by two ids.
+    list.sort_unstable();
+    list.dedup();
     let list = serde_json::to_string(&list).map_err(Error::internal)?;
     let rows: Vec<(PersonId, String)> = c.all(statement, params![project, &list]).await?;
     let mut ids: HashMap<PersonId, Vec<String>> = HashMap::new();
@@ -302,7 +300,6 @@ async fn with_ids(c: &Conn, project: ProjectId, stored: Vec<Stored>) -> Result<V
         ids.entry(person).or_default().push(id);
     }
     let person = |stored: Stored| Person {
-        // A person can be found by two ids.
         distinct_ids: ids.get(&stored.id).cloned().unwrap_or_default(),
         id: stored.id,
         properties: stored.properties,
