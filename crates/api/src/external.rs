@@ -31,6 +31,10 @@ pub(crate) fn router(app: App) -> Router {
             let answer = answer(&app, request).await;
             let mut response = answer.unwrap_or_else(ApiError::into_response);
             response.extensions_mut().insert(name);
+            let no_store = HeaderValue::from_static("no-store");
+            response
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, no_store);
             response
         }
     };

@@ -16,7 +16,7 @@ pub(crate) use access::count;
 use access::VisitorCall;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use model::TicketId;
@@ -89,6 +89,11 @@ pub(crate) fn router(app: App) -> Router {
                 let answer = answer(&app, operation, request).await;
                 let mut response = answer.unwrap_or_else(ApiError::into_response);
                 response.extensions_mut().insert(name);
+                // What a visitor is shown is for nobody else, and their secret is in the address.
+                let no_store = HeaderValue::from_static("no-store");
+                response
+                    .headers_mut()
+                    .insert(header::CACHE_CONTROL, no_store);
                 response
             }
         };

@@ -3,7 +3,7 @@
 use api::App;
 use model::{Env, Timestamp};
 use std::time::Duration;
-use store::{Store, erasure, outbox, sessions, tickets};
+use store::{Store, erasure, outbox, restore, sessions, tickets};
 use tokio_util::sync::CancellationToken;
 
 /// Between two rounds. Nobody waits for the end of a grace that is counted in days.
@@ -20,6 +20,9 @@ const MAILS_AT_ONCE: u64 = 200;
 
 /// How long a mail can be read in the outbox.
 const MAIL_LIVES: Duration = Duration::from_secs(30 * 86_400);
+
+/// How long it is known of a link for restoring that it came too late, or was used.
+const TOKEN_LIVES: Duration = Duration::from_secs(7 * 86_400);
 
 /// Sessions forgotten in one transaction.
 const SESSIONS_AT_ONCE: i64 = 500;
@@ -109,33 +112,22 @@ async fn erase_tickets(
     Ok(total)
 }
 
+/// Erases old mails, and what links for restoring were made of long ago.
 async fn erase_mails(store: &Store, env: &Env, stop: &CancellationToken) -> store::Result<u64> {
-    let before = deadline(env, MAIL_LIVES);
+    let (mails, tokens) = (deadline(env, MAIL_LIVES), deadline(env, TOKEN_LIVES));
+    let limit = i64::try_from(MAILS_AT_ONCE).unwrap_or(i64::MAX);
     let mut total = 0;
     while !stop.is_cancelled() {
-        let limit = i64::try_from(MAILS_AT_ONCE).unwrap_or(i64::MAX);
-        let erased = store
-            .write(move |c| Box::pin(async move { outbox::erase(c, before, limit).await }))
-            .await?;
-        total += erased;
-        if erased < MAILS_AT_ONCE {
-            break;
-        }
-    }
-    Ok(total)
-}
-
-async fn forget_sessions(store: &Store, env: &Env, stop: &CancellationToken) -> store::Result<u64> {
-    let mut total = 0;
-    while !stop.is_cancelled() {
-        let now = env.now();
-        let forgotten = store
+        let (erased, others) = store
             .write(move |c| {
-                Box::pin(async move { sessions::delete_expired(c, now, SESSIONS_AT_ONCE).await })
+                Box::pin(async move {
+                    let erased = outbox::erase(c, mails, limit).await?;
+                    Ok::<_, store::Error>((erased, restore::erase(c, tokens, limit).await?))
+                })
             })
             .await?;
-        total += forgotten;
-        if forgotten == 0 {
+        total += erased;
+        if erased < MAILS_AT_ONCE && others < MAILS_AT_ONCE {
             break;
         }
     }

@@ -28,6 +28,7 @@ async fn messages_come_oldest_first_and_never_a_note(setup: Setup) {
     browser.go_on(ticket, "three").await.expect(200);
     let page = browser.read(ticket, json!({})).await.expect(200);
     assert!(!page.text.contains("secret") && !page.text.contains("is_private"));
+    assert_eq!(page.header("cache-control"), "no-store");
     let page = page.json;
     assert_eq!(texts(&page), ["one", "two", "three"]);
     assert_eq!(
