@@ -134,6 +134,23 @@ async fn erase_mails(store: &Store, env: &Env, stop: &CancellationToken) -> stor
     Ok(total)
 }
 
+async fn forget_sessions(store: &Store, env: &Env, stop: &CancellationToken) -> store::Result<u64> {
+    let mut total = 0;
+    while !stop.is_cancelled() {
+        let now = env.now();
+        let forgotten = store
+            .write(move |c| {
+                Box::pin(async move { sessions::delete_expired(c, now, SESSIONS_AT_ONCE).await })
+            })
+            .await?;
+        total += forgotten;
+        if forgotten == 0 {
+            break;
+        }
+    }
+    Ok(total)
+}
+
 /// What was deleted before this moment has been deleted for long enough.
 fn deadline(env: &Env, grace: Duration) -> Timestamp {
     let grace = i64::try_from(grace.as_micros()).unwrap_or(i64::MAX);
