@@ -96,6 +96,7 @@ async fn a_project_shows_every_setting_and_no_secret(setup: Setup) {
     let mut expected: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
     expected.extend([
         "api_token",
+        "conversations_settings",
         "created_at",
         "id",
         "name",
