@@ -97,6 +97,7 @@ async fn only_what_is_named_changes() {
         .json();
     let mut expected = before.clone();
     expected["widget_enabled"] = json!(true);
+    expected["conversations_settings"]["widget_enabled"] = json!(true);
     expected["ai_burst"] = json!("off");
     expected["name"] = json!("New");
     assert_eq!(changed, expected);
