@@ -46,7 +46,7 @@ struct CommentView {
     /// Markdown; empty when there is only a document.
     content: String,
     /// The editor's document.
-    #[schema(value_type = Option<Object>, required = true)]
+    #[schema(value_type = serde_json::Value, required = true)]
     rich_content: Option<Box<RawValue>>,
     /// Raised by every change of the content, from 0.
     version: i64,
@@ -82,7 +82,7 @@ struct NewFields {
     #[schema(max_length = 10_000, required = false)]
     content: Option<String>,
     /// The editor's document; at most 100,000 characters as JSON.
-    #[schema(value_type = Option<Object>, required = false)]
+    #[schema(value_type = serde_json::Value, required = false)]
     rich_content: Option<Value>,
     /// `author_type` (`support` if left out) and `is_private` (true: only the team sees it).
     #[schema(value_type = Option<Object>, required = false)]
@@ -100,7 +100,7 @@ struct NewFields {
 struct PatchedFields {
     #[schema(max_length = 10_000, required = false)]
     content: Option<String>,
-    #[schema(value_type = Option<Object>, required = false)]
+    #[schema(value_type = serde_json::Value, required = false)]
     rich_content: Option<Value>,
     /// True deletes it, false takes that back.
     #[schema(required = false)]

@@ -29,7 +29,7 @@ struct DraftView {
     /// Markdown.
     content: String,
     /// The editor's document.
-    #[schema(value_type = Option<Object>, required = true)]
+    #[schema(value_type = serde_json::Value, required = true)]
     rich_content: Option<Box<RawValue>>,
     /// Whether it is to be a note for the team.
     is_private: bool,
@@ -58,7 +58,7 @@ struct DraftFields {
     /// Markdown. Together with `rich_content` at most 102,400 bytes.
     content: Option<String>,
     /// The editor's document.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value, required = false)]
     rich_content: Option<serde_json::Value>,
     /// Whether it is to be a note for the team.
     is_private: Option<bool>,

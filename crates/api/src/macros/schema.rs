@@ -22,7 +22,7 @@ pub(super) struct MacroView {
     /// `{{agent.first_name}}`.
     content: String,
     /// The editor's document.
-    #[schema(value_type = Option<Object>, required = true)]
+    #[schema(value_type = serde_json::Value, required = true)]
     rich_content: Option<Value>,
     #[schema(value_type = MacroActions)]
     actions: Map<String, Value>,
@@ -87,7 +87,7 @@ pub(super) struct NewFields {
     #[schema(required = false, max_length = 50_000)]
     content: String,
     /// At most 100,000 characters as JSON.
-    #[schema(value_type = Option<Object>, required = false)]
+    #[schema(value_type = serde_json::Value, required = false)]
     rich_content: Option<Value>,
     #[schema(required = false)]
     actions: MacroActions,
@@ -108,7 +108,7 @@ pub(super) struct PatchedFields {
     #[schema(required = false, max_length = 50_000)]
     content: String,
     /// At most 100,000 characters as JSON.
-    #[schema(value_type = Option<Object>, required = false)]
+    #[schema(value_type = serde_json::Value, required = false)]
     rich_content: Option<Value>,
     #[schema(required = false)]
     actions: MacroActions,

@@ -19,7 +19,11 @@ const SUBJECT_MAX: usize = 500;
     tag = "tickets",
     params(("project_id" = String, Path, description = "Id of the project, or `@current`.")),
     request_body = schema::ComposeFields,
-    responses((status = 201, description = "The ticket.", body = schema::Composed), CommonErrors),
+    responses(
+        CommonErrors,
+        (status = 201, description = "The ticket.", body = schema::Composed),
+        (status = 400, body = schema::ActionError, description = "The body does not fit, or a switch is off."),
+    ),
     security(("PersonalAPIKeyAuth" = ["ticket:write"]))
 )]
 pub(super) async fn compose(mut call: Call) -> Result<Response, ApiError> {

@@ -26,9 +26,11 @@ use store::tickets::{self, MergeError, MergeNotes};
     ),
     request_body = schema::MergeFields,
     responses(
-        (status = 200, description = "Where it went.", body = schema::MergeResult),
-        (status = 409, description = "The target was merged itself; `root_ticket_id` says into which."),
         CommonErrors,
+        (status = 200, description = "Where it went.", body = schema::MergeResult),
+        (status = 400, body = schema::ActionError, description = "The body does not fit, or the ticket cannot be merged."),
+        (status = 404, body = schema::ActionError, description = "No such project, ticket or target."),
+        (status = 409, description = "The target was merged itself; `root_ticket_id` says into which."),
     ),
     security(("PersonalAPIKeyAuth" = ["ticket:write"]))
 )]

@@ -27,7 +27,7 @@ pub(super) struct MessageView {
     id: MessageId,
     /// Markdown.
     content: String,
-    #[schema(value_type = Option<Object>, required = true)]
+    #[schema(value_type = serde_json::Value, required = true)]
     rich_content: Option<Box<RawValue>>,
     /// `customer`, `support`, `AI`, or another word that was stored.
     author_type: String,

@@ -26,7 +26,13 @@ use store::tickets::{self, MessageWriteError};
         ("message_id" = String, Path, description = "UUID of the note."),
     ),
     request_body = schema::NoteFields,
-    responses((status = 200, description = "The note as it is now.", body = MessageView), CommonErrors),
+    responses(
+        CommonErrors,
+        (status = 200, description = "The note as it is now.", body = MessageView),
+        (status = 400, body = schema::ActionError, description = "The body does not fit, or the message is public."),
+        (status = 403, body = schema::ActionError, description = "The key lacks a scope, or somebody else wrote the note."),
+        (status = 404, body = schema::ActionError, description = "No such project, ticket or note."),
+    ),
     security(("PersonalAPIKeyAuth" = ["ticket:write"]))
 )]
 pub(super) async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
@@ -68,7 +74,13 @@ pub(super) async fn partial_update(mut call: Call) -> Result<Response, ApiError>
         ("id" = String, Path, description = "UUID or number of the ticket."),
         ("message_id" = String, Path, description = "UUID of the note."),
     ),
-    responses((status = 204, description = "Deleted."), CommonErrors),
+    responses(
+        CommonErrors,
+        (status = 204, description = "Deleted."),
+        (status = 400, body = schema::ActionError, description = "The message is public."),
+        (status = 403, body = schema::ActionError, description = "The key lacks a scope, or somebody else wrote the note."),
+        (status = 404, body = schema::ActionError, description = "No such project, ticket or note."),
+    ),
     security(("PersonalAPIKeyAuth" = ["ticket:write"]))
 )]
 pub(super) async fn destroy(call: Call) -> Result<Response, ApiError> {

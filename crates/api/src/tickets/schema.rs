@@ -2,6 +2,8 @@
 #![expect(dead_code, reason = "these describe bodies for the document")]
 
 use super::view::TicketView;
+use crate::openapi::ErrorEnvelope;
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -27,7 +29,7 @@ pub(super) struct PatchedFields {
     /// `low`, `medium`, `high`, `critical` or empty; null clears it.
     priority: Option<String>,
     /// Any JSON; replaces the whole.
-    #[schema(required = false, value_type = Object)]
+    #[schema(required = false)]
     anonymous_traits: serde_json::Value,
     #[schema(required = false)]
     ai_resolved: bool,
@@ -73,7 +75,7 @@ pub(super) struct ReplyFields {
     #[schema(required = false, default = false)]
     is_private: bool,
     /// The editor's document; at most 100 KB.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value, required = false)]
     rich_content: Option<serde_json::Value>,
 }
 
@@ -84,7 +86,7 @@ pub(super) struct NoteFields {
     #[schema(max_length = 5000)]
     message: String,
     /// The editor's document; without it the old one is cleared.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value, required = false)]
     rich_content: Option<serde_json::Value>,
 }
 
@@ -101,7 +103,7 @@ pub(super) struct ComposeFields {
     email_config_id: Uuid,
     #[schema(max_length = 5000)]
     message: String,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value, required = false)]
     rich_content: Option<serde_json::Value>,
 }
 
@@ -220,4 +222,24 @@ pub(super) struct PresenceResult {
     /// By the ticket's id; tickets that nobody looks at are absent.
     #[schema(value_type = Object)]
     viewers: serde_json::Value,
+}
+
+/// A refusal in a sentence, as the ticket actions answer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TicketRefusal)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refusal {
+    detail: String,
+    /// Why, for programs.
+    #[schema(required = false)]
+    error_type: Option<String>,
+}
+
+/// An error of a route that has both kinds.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TicketActionError)]
+#[serde(untagged)]
+pub(super) enum ActionError {
+    Envelope(ErrorEnvelope),
+    Refusal(Refusal),
 }

@@ -30,7 +30,7 @@ pub(super) struct TicketView {
     /// `{id, type, user, role}`, or null.
     #[schema(value_type = Option<Object>, required = true)]
     assignee: Value,
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     anonymous_traits: Box<RawValue>,
     ai_resolved: bool,
     #[schema(required = true)]
