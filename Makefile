@@ -28,6 +28,5 @@ fmt: ## Format the code
 	$(CARGO) fmt --all
 	@if [ -d web/node_modules ]; then cd web && npm run --silent fmt; fi
 
-bench: ## Benchmarks, beside a bare server in the same run
-	$(CARGO) build --locked --release -p thicket -p bench
-	$(CARGO) run --locked --release -p bench
+bench: web ## Benchmarks, beside a bare server in the same run
+	scripts/bench

@@ -22,6 +22,16 @@ enum Verdict {
     Told,
 }
 
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Missed => "MISSED",
+            Self::Told => "-",
+        })
+    }
+}
+
 /// How a number is written.
 #[derive(Clone, Copy)]
 pub(crate) enum Unit {
@@ -53,7 +63,7 @@ impl Report {
     pub(crate) fn share(&mut self, name: &str, ours: &[f64], limit: &[f64], goal: f64) {
         let ratios: Vec<f64> = ours.iter().zip(limit).map(|(a, b)| 100.0 * a / b).collect();
         let ratio = median(&ratios);
-        self.rows.push(Row {
+        self.add(Row {
             cells: [
                 name.to_owned(),
                 Unit::PerSecond.show(median(ours)),
@@ -105,7 +115,7 @@ impl Report {
             String::new()
         };
         let ratio = limit.map(|limit| format!("{:.1} ×", median(ours) / median(limit)));
-        self.rows.push(Row {
+        self.add(Row {
             cells: [
                 name.to_owned(),
                 unit.show(median(ours)) + &several,
@@ -117,6 +127,14 @@ impl Report {
             ],
             verdict,
         });
+    }
+
+    /// Told at once, too: the rows after it can take minutes, or fail.
+    fn add(&mut self, row: Row) {
+        let cells = row.cells.iter().filter(|cell| !cell.is_empty());
+        let cells: Vec<&str> = cells.map(String::as_str).collect();
+        eprintln!("bench:   = {} {}", cells.join(" | "), row.verdict);
+        self.rows.push(row);
     }
 
     /// A remark below the table.
@@ -155,12 +173,7 @@ impl fmt::Display for Report {
         };
         line(&head, "")?;
         for row in &self.rows {
-            let verdict = match row.verdict {
-                Verdict::Ok => "ok",
-                Verdict::Missed => "MISSED",
-                Verdict::Told => "-",
-            };
-            line(&row.cells, verdict)?;
+            line(&row.cells, &row.verdict.to_string())?;
         }
         for note in &self.notes {
             write!(f, "\n- {note}")?;

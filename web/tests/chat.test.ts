@@ -1,18 +1,17 @@
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { expectAccessible, launch, signIn } from "./browser.ts";
+import { closeWindow, expectAccessible, launch, signIn } from "./browser.ts";
 import { Model } from "./model.ts";
-import { startServer, type Server } from "./server.ts";
+import { Server } from "./server.ts";
 
 let browser: Browser;
 let server: Server;
 let model: Model;
-let context: BrowserContext;
 let page: Page;
 
 beforeAll(async () => {
   model = new Model();
-  server = await startServer(await model.start());
+  server = await Server.start(await model.start());
   browser = await launch();
 });
 
@@ -23,14 +22,13 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  context = await signIn(browser, server);
-  page = await context.newPage();
+  page = await signIn(browser, server, { bypassCSP: true });
   await page.goto("/project/1/chat");
 });
 
 afterEach(async () => {
   // Whatever a test left open is ended, so that the next one has the model for itself.
-  await context.close();
+  await closeWindow(page);
   model.drop();
 });
 
@@ -80,7 +78,7 @@ test("a second tab follows the same answer", async () => {
   await send("Count for two");
   await model.say("one");
   await sees("one");
-  const second = await context.newPage();
+  const second = await page.context().newPage();
   await second.goto(page.url());
   await sees("one", second);
   await model.end(" and two");
@@ -92,14 +90,29 @@ test("without a network the answer waits, and goes on where it was cut", async (
   await send("Count through a tunnel");
   await model.say("one");
   await sees("one");
-  await context.setOffline(true);
+  await page.context().setOffline(true);
   await page.getByText("The connection is lost.").waitFor();
   await model.say(" two");
-  await context.setOffline(false);
+  await page.context().setOffline(false);
   await sees("one two");
   await model.end(" three");
   await sees("one two three");
   expect(model.asked.filter((text) => text.includes("tunnel"))).toHaveLength(1);
+});
+
+test("a crash of the server in mid-answer takes away nothing that was read", async () => {
+  await send("Count through a crash");
+  await model.say("one two");
+  await sees("one two");
+  await server.kill();
+  await page.getByText("The connection is lost.").waitFor();
+  await sees("one two");
+  await server.begin();
+  await page.getByText("This answer was cut off.").waitFor();
+  await sees("one two");
+  await page.reload();
+  await sees("one two");
+  expect(model.asked.filter((text) => text.includes("crash"))).toHaveLength(1);
 });
 
 test("messages wait for the end of an answer, and can be changed and removed until then", async () => {

@@ -1,13 +1,12 @@
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page, Route } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { launch } from "./browser.ts";
-import { composer, messages, newPage, openTicket, row, signIn } from "./desk.ts";
-import { Server } from "./desk-server.ts";
+import { closeWindow, launch, signIn } from "./browser.ts";
+import { composer, messages, openInbox, openTicket, row } from "./desk.ts";
+import { Server } from "./server.ts";
 
 let server: Server;
 let browser: Browser;
 let page: Page;
-let errors: string[];
 
 beforeAll(async () => {
   [server, browser] = await Promise.all([Server.start(), launch()]);
@@ -17,21 +16,19 @@ afterAll(async () => {
   await server.stop();
 });
 beforeEach(async () => {
-  ({ page, errors } = await newPage(browser));
-  await signIn(page, server);
+  page = await signIn(browser, server);
+  await openInbox(page);
 });
-afterEach(async () => {
-  await page.context().close();
-  expect(errors).toEqual([]);
-});
+afterEach(() => closeWindow(page));
 
-test("a message shows up by itself, and is answered, within two seconds", async () => {
-  const ticket = await server.ticket("Lena Hoff", "Where is my parcel?");
+test("a visitor's message shows up by itself, and is answered, within two seconds", async () => {
+  const visitor = await server.visitor("Lena Hoff");
+  const ticket = await visitor.write("Where is my parcel?");
   await row(page, "Lena Hoff").waitFor({ timeout: 2_000 });
   await row(page, "Lena Hoff").getByRole("link").click();
   await composer(page).waitFor();
 
-  await server.customerWrites(ticket, "It was due on Monday.");
+  await visitor.write("It was due on Monday.");
   const text = "It was due on Monday.";
   await messages(page).getByText(text).waitFor({ timeout: 2_000 });
 
@@ -39,6 +36,7 @@ test("a message shows up by itself, and is answered, within two seconds", async 
   await page.keyboard.press("ControlOrMeta+Enter");
   await messages(page).locator(".team").getByText("It arrives today.").waitFor({ timeout: 2_000 });
   await expect.poll(async () => (await server.messages(ticket)).at(-1)?.content).toContain("today");
+  await expect.poll(async () => (await visitor.read()).at(-1)?.content).toContain("today");
   expect(await composer(page).textContent()).toBe("");
 });
 
@@ -46,7 +44,7 @@ test("ten tickets are worked through by keyboard alone", async () => {
   const names = Array.from({ length: 10 }, (_, index) => `Keyboard Customer${index}`);
   const made = [];
   for (const name of names) made.push(await server.ticket(name, "Please help."));
-  await page.goto(`${server.url}/project/1/inbox/open?q=Keyboard`);
+  await openInbox(page, "open", "?q=Keyboard");
   await expect.poll(() => row(page, "Keyboard Customer").count()).toBe(10);
 
   await page.keyboard.press("j");
@@ -69,15 +67,19 @@ test("ten tickets are worked through by keyboard alone", async () => {
   }
 });
 
-test("nothing typed is lost while the network is away", async () => {
+test("nothing typed is lost while the network is away for a minute", async () => {
   const ticket = await server.ticket("Otto Cut", "Hello?");
-  await openTicket(page, server, ticket.ticket_number);
+  await page.clock.install();
+  await openTicket(page, ticket.ticket_number);
   await composer(page).click();
   await page.keyboard.type("First half, ");
   await page.context().setOffline(true);
   await page.getByText("No connection.").waitFor();
+  // All that is tried again and again in a minute is tried, and fails.
+  await page.clock.runFor(30_000);
   await page.keyboard.type("second half.");
   await page.keyboard.press("ControlOrMeta+Enter");
+  await page.clock.runFor(30_000);
   await messages(page)
     .getByText(/not sent/i)
     .waitFor();
@@ -93,9 +95,28 @@ test("nothing typed is lost while the network is away", async () => {
   expect(sent).toHaveLength(1);
 });
 
+test("a reply whose answer was lost on the way is not sent twice", async () => {
+  const ticket = await server.ticket("Tess Twice", "Did you get this?");
+  await openTicket(page, ticket.ticket_number);
+  const loseAnswer = async (route: Route) => {
+    await route.fetch();
+    await route.abort();
+  };
+  await page.route(/\/reply\//, loseAnswer, { times: 1 });
+  await composer(page).click();
+  await page.keyboard.type("Yes, once.");
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await messages(page).getByText("Perhaps not sent.").waitFor();
+  const again = messages(page).getByRole("button", { name: "Try again" });
+  await again.click();
+  await again.waitFor({ state: "detached" });
+  const sent = (await server.messages(ticket)).filter((one) => one.content === "Yes, once.");
+  expect(sent).toHaveLength(1);
+});
+
 test("a draft is there again after a reload, and in another browser", async () => {
   const ticket = await server.ticket("Dora Draft", "A question.");
-  await openTicket(page, server, ticket.ticket_number);
+  await openTicket(page, ticket.ticket_number);
   await composer(page).click();
   const saved = page.waitForResponse(
     (response) => response.url().includes("/drafts/") && response.request().method() === "PUT",
@@ -106,16 +127,15 @@ test("a draft is there again after a reload, and in another browser", async () =
   await page.keyboard.press("r");
   await page.keyboard.type("!");
   await saved;
-  const other = await newPage(browser);
-  await signIn(other.page, server);
-  await openTicket(other.page, server, ticket.ticket_number);
-  await expect.poll(() => composer(other.page).textContent()).toContain("Not finished yet");
-  await other.page.context().close();
+  const other = await signIn(browser, server);
+  await openTicket(other, ticket.ticket_number);
+  await expect.poll(() => composer(other).textContent()).toContain("Not finished yet");
+  await closeWindow(other);
 });
 
 test("the page lives through a crash of the server", async () => {
   const ticket = await server.ticket("Rex Restart", "Before the crash.");
-  await openTicket(page, server, ticket.ticket_number);
+  await openTicket(page, ticket.ticket_number);
   await server.kill();
   await page.getByText("No connection.").waitFor();
   await composer(page).click();
@@ -129,7 +149,7 @@ test("the page lives through a crash of the server", async () => {
 
 test("an answer to something older is asked about before it goes out", async () => {
   const ticket = await server.ticket("Mia Moves", "Can I move the date?");
-  await openTicket(page, server, ticket.ticket_number);
+  await openTicket(page, ticket.ticket_number);
   await composer(page).click();
   await page.keyboard.type("Yes, you can.");
   await server.customerWrites(ticket, "Forget it, it is solved.");
@@ -143,18 +163,17 @@ test("an answer to something older is asked about before it goes out", async () 
 
 test("what one agent does, another sees; and that both are there", async () => {
   const ticket = await server.ticket("Sam Shared", "Who helps me?");
-  const other = await newPage(browser);
-  await signIn(other.page, server);
-  await openTicket(page, server, ticket.ticket_number);
-  await openTicket(other.page, server, ticket.ticket_number);
+  const other = await signIn(browser, server);
+  await openTicket(page, ticket.ticket_number);
+  await openTicket(other, ticket.ticket_number);
   await page.getByRole("button", { name: "Resolve", exact: true }).click();
-  await other.page.locator(".ticket .status").getByText("Resolved").waitFor({ timeout: 2_000 });
-  await other.page.keyboard.press("n");
-  await other.page.keyboard.type("Only for us");
-  await other.page.keyboard.press("ControlOrMeta+Enter");
-  await openTicket(page, server, ticket.ticket_number, "resolved");
+  await other.locator(".ticket .status").getByText("Resolved").waitFor({ timeout: 2_000 });
+  await other.keyboard.press("n");
+  await other.keyboard.type("Only for us");
+  await other.keyboard.press("ControlOrMeta+Enter");
+  await openTicket(page, ticket.ticket_number, "resolved");
   await messages(page).locator(".note").getByText("Only for us").waitFor();
-  await other.page.context().close();
+  await closeWindow(other);
 });
 
 test("a change can be undone, and many tickets are changed at once", async () => {
@@ -162,7 +181,7 @@ test("a change can be undone, and many tickets are changed at once", async () =>
   for (const name of ["Bulk One", "Bulk Two", "Bulk Three"]) {
     made.push(await server.ticket(name, "Bulk."));
   }
-  await page.goto(`${server.url}/project/1/inbox/open?q=Bulk`);
+  await openInbox(page, "open", "?q=Bulk");
   await expect.poll(() => row(page, "Bulk").count()).toBe(3);
   const boxes = page.getByRole("checkbox", { name: /Select ticket/ });
   await boxes.first().check({ force: true });
@@ -175,9 +194,25 @@ test("a change can be undone, and many tickets are changed at once", async () =>
   for (const ticket of made) expect((await server.find(ticket)).status).toBe("open");
 });
 
+test("what somebody else has changed since is not undone", async () => {
+  const ticket = await server.ticket("Uma Undo", "It is urgent.");
+  await openTicket(page, ticket.ticket_number);
+  await page.keyboard.press("p");
+  await page.getByRole("option", { name: "Low" }).click();
+  const undo = page.getByRole("button", { name: "Undo" });
+  await undo.waitFor();
+  const path = `/conversations/tickets/${ticket.id}/`;
+  await server.call("PATCH", path, { priority: "critical" });
+  const rail = page.getByRole("complementary", { name: "About this ticket" });
+  await rail.getByRole("button", { name: /Critical/ }).waitFor();
+  await undo.click();
+  await page.getByText("somebody has changed that since").first().waitFor();
+  expect((await server.find(ticket)).priority).toBe("critical");
+});
+
 test("a ticket is put off in plain words", async () => {
   const ticket = await server.ticket("Zoe Later", "No hurry.");
-  await openTicket(page, server, ticket.ticket_number);
+  await openTicket(page, ticket.ticket_number);
   await page.keyboard.press("s");
   await page.getByRole("combobox", { name: "Snooze until" }).fill("tomorrow 9");
   await page.keyboard.press("Enter");
@@ -210,7 +245,7 @@ test("single keys can be switched off", async () => {
 
 test("a pasted image is uploaded into the reply", async () => {
   const ticket = await server.ticket("Ida Image", "Send me a picture.");
-  await openTicket(page, server, ticket.ticket_number);
+  await openTicket(page, ticket.ticket_number);
   await composer(page).click();
   await composer(page).evaluate((node) => {
     const png =
@@ -227,4 +262,40 @@ test("a pasted image is uploaded into the reply", async () => {
   const image = messages(page).locator(".team img");
   await image.waitFor();
   await expect.poll(() => image.evaluate((node: HTMLImageElement) => node.naturalWidth)).toBe(1);
+});
+
+test("a ticket is due when plain words say so, also in office hours, which the server counts", async () => {
+  const ticket = await server.ticket("Dora Due", "How long will it take?");
+  await openTicket(page, ticket.ticket_number);
+  const due = async () => (await server.find(ticket)).sla_due_at;
+  const menu = page.getByRole("listbox", { name: "Due" });
+  const say = async (words: string) => {
+    await page.keyboard.press("d");
+    await menu.waitFor();
+    await page.keyboard.type(words);
+    await page.keyboard.press("Enter");
+    await menu.waitFor({ state: "detached" });
+  };
+  const hoursAway = async () => (Date.parse((await due()) ?? "") - Date.now()) / 3_600_000;
+
+  await say("in 2 hours");
+  const notices = page.getByRole("region", { name: "Notices" });
+  await notices.getByText(`#${ticket.ticket_number} due`).waitFor();
+  await notices.getByRole("button", { name: "Dismiss" }).click();
+  await expect.poll(hoursAway).toBeCloseTo(2, 1);
+  const rail = page.getByRole("complementary", { name: "About this ticket" });
+  await rail.getByText(/(1h 59m|2h)$/).waitFor();
+
+  // Open for one hour a week, so that two of them take at least a week.
+  const office = { days: ["monday"], time: ["09:00", "10:00"] };
+  await server.call("PATCH", "/api/projects/1/", { business_hours: office });
+  await say("2 office hours");
+  await expect.poll(hoursAway).toBeGreaterThan(6.9 * 24);
+  await notices.getByRole("button", { name: "Undo" }).click();
+  await expect.poll(hoursAway).toBeCloseTo(2, 1);
+
+  await say("No due time");
+  await expect.poll(due).toBeNull();
+  await rail.getByText("No time").waitFor();
+  await server.call("PATCH", "/api/projects/1/", { business_hours: null });
 });

@@ -1,28 +1,19 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { expectAccessible, launch, signIn } from "./browser.ts";
-import { startServer, type Server } from "./server.ts";
+import { closeWindow, expectAccessible, launch, signIn } from "./browser.ts";
+import { Server } from "./server.ts";
 
 let browser: Browser;
 let server: Server;
 let page: Page;
 
 beforeAll(async () => {
-  server = await startServer();
-  // Something to count: two tickets, one of them resolved.
-  for (const status of ["open", "resolved"]) {
-    const response = await fetch(`${server.url}/api/projects/1/conversations/tickets/`, {
-      method: "POST",
-      headers: { Authorization: `Bearer ${server.key}`, "Content-Type": "application/json" },
-      body: JSON.stringify({ status }),
-    });
-    expect(response.status).toBe(201);
-  }
-  browser = await launch();
-  page = await (await signIn(browser, server)).newPage();
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+  page = await signIn(browser, server, { bypassCSP: true });
 });
 
 afterAll(async () => {
+  await closeWindow(page);
   await browser.close();
   await server.stop();
 });

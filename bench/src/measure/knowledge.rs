@@ -8,7 +8,7 @@
 use crate::report::{Report, Unit};
 use anyhow::Context as _;
 use assistant::extractive::{self, answer};
-use assistant::knowledge::{import_dir, retrieve};
+use assistant::knowledge::{Shelf, import_dir, retrieve};
 use assistant::replies::{Candidate, CandidateKind, find_candidates, fits, is_sure};
 use model::articles::{Body, NewArticle};
 use model::settings::ProjectSettings;
@@ -150,7 +150,7 @@ async fn questions(
         if asked.half != half {
             continue;
         }
-        let found = retrieve(store, project, &asked.question, None, 20).await?;
+        let found = retrieve(store, project, &asked.question, None, Shelf::Articles, 20).await?;
         let Some(slug) = asked.article else {
             let said = answer(&asked.question, None, &found);
             score.count_unrelated(said.sources.is_empty());

@@ -4,6 +4,7 @@ use crate::accept::{self, Offer};
 use crate::body::RequestBody;
 use crate::call::{Call, Caller, PathParams, Query};
 use crate::edge::RequestId;
+use crate::people::Named;
 use crate::routing::OriginalPath;
 use crate::{ApiError, App, address, auth};
 use axum::extract::Request;
@@ -22,6 +23,7 @@ pub struct Access {
     scope: Option<Scope>,
     offer: Offer,
     admin: bool,
+    oneself: bool,
     throttle: bool,
     session: bool,
     uploads: bool,
@@ -51,6 +53,7 @@ impl Access {
             scope: None,
             offer: Offer::Json,
             admin: false,
+            oneself: false,
             throttle: true,
             session: false,
             uploads: false,
@@ -113,6 +116,16 @@ impl Access {
     pub const fn admin(self) -> Self {
         Self {
             admin: true,
+            ..self
+        }
+    }
+
+    /// Only admins of the organisation, and whoever the path's `user_id` names.
+    #[must_use]
+    pub const fn admin_or_oneself(self) -> Self {
+        Self {
+            admin: true,
+            oneself: true,
             ..self
         }
     }
@@ -185,19 +198,20 @@ impl App {
                 "This action does not support personal API key access",
             ));
         }
-        let project = match params.text("project_id") {
-            "" => None,
-            text => Some(self.find_project(&caller, text).await?),
+        let project = match params.find("project_id") {
+            None => None,
+            Some(text) => Some(self.find_project(&caller, text).await?),
         };
-        let organization = match params.text("organization_id") {
-            "" => None,
-            text => Some(self.find_organization(&caller, text).await?),
+        let organization = match params.find("organization_id") {
+            None => None,
+            Some(text) => Some(self.find_organization(&caller, text).await?),
         };
         if let (Some(key), Some(project)) = (key, &project) {
-            check_restrictions(key, &project.organization, Some(project.project.id))?;
+            let id = project.project.id;
+            check_restrictions(key, &project.organization, project.level, Some(id))?;
         }
-        if let (Some(key), Some((organization, _))) = (key, &organization) {
-            check_restrictions(key, organization, None)?;
+        if let (Some(key), Some((organization, level))) = (key, &organization) {
+            check_restrictions(key, organization, *level, None)?;
         }
         if let (Some(key), Some(scope)) = (key, access.scope)
             && !key.scopes.allow(scope)
@@ -206,7 +220,11 @@ impl App {
             return Err(ApiError::permission_denied(detail));
         }
         let level = check_membership(project.as_deref(), organization.as_ref())?;
-        if access.admin && level != Some(MemberLevel::Admin) {
+        let is_oneself = || {
+            let named = Named::parse(params.text("user_id"));
+            named.is_some_and(|named| named.is(&caller.user))
+        };
+        if access.admin && level != Some(MemberLevel::Admin) && !(access.oneself && is_oneself()) {
             return Err(ApiError::new(Code::PermissionDenied));
         }
         let call = Call {
@@ -335,13 +353,15 @@ impl App {
     }
 }
 
-/// Whether a caller who was let through to a project would still be: for answers that go on for long.
+/// Whether a caller who was let through to a project would still be: for answers that go on for long. A key may be
+/// revoked meanwhile, or may do less.
 ///
 /// # Errors
 /// When the store fails.
 pub(crate) async fn is_still_allowed(
     c: &Conn,
     caller: &Caller,
+    access: Access,
     project: ProjectId,
     now: Timestamp,
 ) -> store::Result<bool> {
@@ -354,10 +374,12 @@ pub(crate) async fn is_still_allowed(
         return Ok(false);
     }
     if let Some(key) = &caller.key {
-        let is_valid = store::keys::find(c, key.id)
-            .await?
-            .is_some_and(|key| key.revoked_at.is_none());
-        if !is_valid || check_restrictions(key, &found.organization, Some(project)).is_err() {
+        let is_good = |key: Key| {
+            key.revoked_at.is_none()
+                && access.scope.is_none_or(|scope| key.scopes.allow(scope))
+                && check_restrictions(&key, &found.organization, found.level, Some(project)).is_ok()
+        };
+        if !store::keys::find(c, key.id).await?.is_some_and(is_good) {
             return Ok(false);
         }
     }
@@ -372,30 +394,40 @@ pub(crate) fn check_format(query: &Query) -> Result<(), ApiError> {
     }
 }
 
-/// What a key may not reach, whatever its scopes.
+/// What a key may not reach, whatever its scopes. `level` is what its owner is in the organisation: who is no member is
+/// refused later, and told nothing of it.
 fn check_restrictions(
     key: &Key,
     organization: &Organization,
+    level: Option<MemberLevel>,
     project: Option<ProjectId>,
 ) -> Result<(), ApiError> {
     let denied = |detail: String| Err(ApiError::permission_denied(detail));
-    if !organization.allows_personal_api_keys {
+    let is_member = level.is_some();
+    if is_member && !organization.allows_personal_api_keys {
         return denied(format!(
             "Organization '{}' does not allow using personal API keys. Contact an admin to enable personal \
              API keys for this organization.",
             organization.name
         ));
     }
-    if let Some(id) = project
-        && !key.scoped_projects.is_empty()
-        && !key.scoped_projects.contains(&id)
-    {
-        return denied(format!(
-            "API key does not have access to the requested project: ID {id}."
-        ));
+    let projects = &key.scoped_projects;
+    match project {
+        Some(id) if !projects.is_empty() && !projects.contains(&id) => {
+            return denied(format!(
+                "API key does not have access to the requested project: ID {id}."
+            ));
+        }
+        // Who could invite people could invite themselves into every project.
+        None if !projects.is_empty() => {
+            let detail =
+                "API keys with scoped projects are only supported on project-based endpoints.";
+            return denied(detail.to_owned());
+        }
+        _ => {}
     }
-    if !key.scoped_organizations.is_empty() && !key.scoped_organizations.contains(&organization.id)
-    {
+    let organizations = &key.scoped_organizations;
+    if is_member && !organizations.is_empty() && !organizations.contains(&organization.id) {
         return denied(format!(
             "API key does not have access to the requested organization: ID {}.",
             organization.id

@@ -4,8 +4,9 @@ use crate::accounts::Passwords;
 use crate::address::Networks;
 use crate::cache::Caches;
 use blobs::Blobs;
-use bus::{Bus, Cache, Limits, Pokes, Presence};
+use bus::{Bus, Cache, Limits, Pokes, Presence, Signals};
 use model::rates::{Limit, THROTTLES, Throttle};
+use model::traces::TraceParent;
 use model::{Env, ProjectId};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use store::Store;
 use store::sealed::SecretKey;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 /// How long the number of unread messages is kept (tickets.md 9).
 const UNREAD_LIVES: Duration = Duration::from_secs(30);
@@ -33,9 +35,16 @@ pub struct ApiConfig {
     pub rate_limits: bool,
     /// Rates instead of the defaults, by the throttle's name.
     pub rates: HashMap<&'static str, Limit>,
+    /// Makes a request's span part of the trace of its caller.
+    pub traces: JoinTrace,
     /// Which status codes are answered where published contract and observed original differ.
     pub status_codes: StatusCodes,
 }
+
+/// Makes a span part of the caller's trace (`traceparent` and `tracestate`), and says which trace the span is part of.
+/// Without an export of traces it is the caller's, if that names one.
+#[derive(Clone, Copy, Debug)]
+pub struct JoinTrace(pub fn(&Span, Option<TraceParent<'_>>, Option<&str>) -> Option<String>);
 
 impl Default for ApiConfig {
     fn default() -> Self {
@@ -45,6 +54,7 @@ impl Default for ApiConfig {
             body_limit: 20 * 1024 * 1024,
             rate_limits: true,
             rates: HashMap::new(),
+            traces: JoinTrace(|_, parent, _| parent.map(|it| it.trace_id().to_owned())),
             status_codes: StatusCodes::Published,
         }
     }
@@ -91,6 +101,8 @@ pub struct Shared {
     pub limits: Limits,
     /// Told after every commit that logged an event; wakes the readers of the live inbox.
     pub pokes: Pokes,
+    /// Tells the readers of the live inbox what is of the moment only.
+    pub(crate) signals: Signals,
     /// The team's unread messages in each project, as they were at most 30 s ago (tickets.md 9).
     pub(crate) unread: Cache<ProjectId, i64>,
     /// Who looks at which ticket.
@@ -132,6 +144,7 @@ impl App {
             presence: Presence::new(&bus, env.clone()),
             env,
             pokes: bus.pokes().clone(),
+            signals: bus.signals().clone(),
             bus,
             config,
             shutdown: CancellationToken::new(),

@@ -1,7 +1,8 @@
 //! `GET, POST, PATCH, DELETE /api/projects/:id/conversations/articles/`: what the assistant knows (spec "Knowledge").
 
 use crate::openapi::CommonErrors;
-use crate::{Access, ApiError, Call, Routes};
+use crate::page::page_schema;
+use crate::{Access, ApiError, Call, Routes, call};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -13,10 +14,7 @@ use serde::Serialize;
 use store::articles::{self, ArticleFilters};
 use utoipa::ToSchema;
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: None,
-};
+const PAGE: Bounds = Bounds::PLAIN;
 const READ: Access = Access::read("ticket");
 const WRITE: Access = Access::write("ticket");
 
@@ -99,17 +97,9 @@ struct PatchedFields {
     is_enabled: bool,
 }
 
-/// A page of articles.
-#[derive(ToSchema)]
-#[schema(as = PaginatedArticleList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-struct ArticleList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<ArticleView>,
+page_schema! {
+    /// A page of articles.
+    ArticleList of ArticleView as PaginatedArticleList
 }
 
 /// List articles
@@ -276,11 +266,7 @@ async fn destroy(call: Call) -> Result<Response, ApiError> {
         .write(move |c| Box::pin(articles::delete(c, project, id)))
         .await
         .map_err(ApiError::from)?;
-    if deleted {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(ApiError::not_found())
-    }
+    call::deleted(deleted)
 }
 
 async fn find(call: &Call) -> Result<Article, ApiError> {

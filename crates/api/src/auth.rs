@@ -15,6 +15,10 @@ use store::sessions::FoundSession;
 use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 
+/// The longest body that is looked into for a key, in bytes. Reading a body takes many times its length in memory, so
+/// strangers may not send as much as those who show in another way who they are.
+const STRANGERS_BODY_MAX: usize = 1024 * 1024;
+
 /// Where a key was found, as the refusal names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -52,16 +56,19 @@ pub(crate) async fn authenticate(
     let (method, headers) = (&parts.method, &parts.headers);
     let (secret, place) = match bearer(headers) {
         Some(secret) => (secret.to_owned(), Place::Header),
-        None => match in_body(body.value(headers, app.config.body_limit).await?) {
-            Some(secret) => (secret, Place::Body),
-            None => match query.text("personal_api_key") {
-                Some(secret) => (secret, Place::Query),
-                None => {
-                    let caller = signed_in(app, method, headers, base_url).await?;
-                    return caller.ok_or_else(|| no_credentials(method, query));
-                }
-            },
-        },
+        None => {
+            let limit = body_limit(app, headers, query, base_url).await?;
+            match in_body(body.value(headers, limit).await?) {
+                Some(secret) => (secret, Place::Body),
+                None => match query.text("personal_api_key") {
+                    Some(secret) => (secret, Place::Query),
+                    None => {
+                        let caller = signed_in(app, method, headers, base_url).await?;
+                        return caller.ok_or_else(|| no_credentials(method, query));
+                    }
+                },
+            }
+        }
     };
     if place == Place::Header && Kind::of(&secret) == Some(Kind::OauthAccess) {
         return Err(failed("Invalid access token."));
@@ -77,6 +84,32 @@ pub(crate) async fn authenticate(
         user: found.user.clone(),
         key: Some(found.key.clone()),
         session: None,
+    })
+}
+
+/// How much is read of the body of a request that has no key in its header: all that the server takes of who has a
+/// good key in the query or a session.
+///
+/// # Errors
+/// 503 when the store does not answer.
+async fn body_limit(
+    app: &App,
+    headers: &HeaderMap,
+    query: &Query,
+    base_url: &str,
+) -> Result<usize, ApiError> {
+    let is_known = match query.text("personal_api_key") {
+        Some(secret) => find(app, &secret).await?.is_some(),
+        None => match cookies::session_secret(headers, base_url) {
+            Some(secret) => find_session(app, &secret).await?.is_some(),
+            None => false,
+        },
+    };
+    let limit = app.config.body_limit;
+    Ok(if is_known {
+        limit
+    } else {
+        limit.min(STRANGERS_BODY_MAX)
     })
 }
 

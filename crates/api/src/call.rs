@@ -5,8 +5,8 @@ use crate::body::RequestBody;
 use crate::edge::RequestId;
 use crate::{ApiError, App};
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use model::pagination::{Bounds, Page, Paginated};
 use model::sessions::SessionSecret;
 use model::{MemberLevel, ProjectId, SessionId, UserId};
@@ -39,8 +39,13 @@ pub struct PathParams(pub(crate) Vec<(String, String)>);
 impl PathParams {
     /// The value of a part; empty when the route has no such part.
     pub fn text(&self, name: &str) -> &str {
+        self.find(name).unwrap_or_default()
+    }
+
+    /// The value of a part, which may be empty; `None`: the route has no such part.
+    pub(crate) fn find(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(part, _)| part == name);
-        found.map_or("", |(_, value)| value)
+        found.map(|(_, value)| value.as_ref())
     }
 
     /// The value of a part that is a short id; `None`: it can be none.
@@ -197,6 +202,17 @@ impl Call {
     /// A page of a list with the links to its neighbours.
     pub fn paginated<T>(&self, page: Page, results: Vec<T>, count: i64) -> Paginated<T> {
         page.wrap(results, count, &self.url(), self.query.raw())
+    }
+}
+
+/// The answer to who has something deleted: 204.
+///
+/// # Errors
+/// 404 when there was no such thing.
+pub(crate) fn deleted(was_there: bool) -> Result<Response, ApiError> {
+    match was_there {
+        true => Ok(StatusCode::NO_CONTENT.into_response()),
+        false => Err(ApiError::not_found()),
     }
 }
 

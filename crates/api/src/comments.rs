@@ -167,7 +167,7 @@ async fn show_one(c: &Conn, it: Comment) -> store::Result<CommentView> {
         ("project_id" = String, Path, description = "Id of the project, or `@current`."),
         ("scope" = Option<String>, Query, description = "`conversations_ticket`; there are no comments of other scopes."),
         ("item_id" = Option<String>, Query, description = "UUID of a ticket."),
-        ("search" = Option<String>, Query, description = "A part of the text, in any case; needs `item_id`."),
+        ("search" = Option<String>, Query, description = "A part of the text, in any case."),
         ("source_comment" = Option<String>, Query, description = "Only answers to this comment."),
         ("cursor" = Option<String>, Query, description = "From `next` or `previous`."),
     ),
@@ -200,10 +200,6 @@ async fn list(call: Call) -> Result<Response, ApiError> {
             results: Vec::new(),
         };
         return Ok(Json(nothing).into_response());
-    }
-    if filters.search.is_some() && filters.ticket.is_none() {
-        let detail = "Name the ticket to search in.";
-        return Err(FieldError::at("item_id", Code::Required, detail).into());
     }
     let (mut shown, has_more) = call
         .app

@@ -1,10 +1,11 @@
-//! The two cookies of a session (spec/README.md, "Sessions").
+//! The two cookies of a session (spec/README.md, "Sessions"), and the one by which a browser is known afterwards.
 //!
 //! Over HTTPS the session's cookie has a name that browsers let nobody but this very host set, and only over HTTPS.
 //! So the plain name counts only where there is no HTTPS: else whoever owns a neighbouring host could set it.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use model::sessions::{LIFETIME, SessionSecret};
+use std::time::Duration;
 
 const OVER_HTTPS: &str = "__Host-thicket_session";
 const OVER_HTTP: &str = "thicket_session";
@@ -19,9 +20,25 @@ const fn session_name(secure: bool) -> &'static str {
     if secure { OVER_HTTPS } else { OVER_HTTP }
 }
 
+const fn device_name(secure: bool) -> &'static str {
+    if secure {
+        "__Host-thicket_device"
+    } else {
+        "thicket_device"
+    }
+}
+
 /// What the session's cookie holds. `base_url` is how the client came in.
 pub(crate) fn session_secret(headers: &HeaderMap, base_url: &str) -> Option<SessionSecret> {
-    let wanted = session_name(is_secure(base_url));
+    find(headers, session_name(is_secure(base_url))).and_then(SessionSecret::read)
+}
+
+/// What the cookie of a browser in which somebody has signed in before holds.
+pub(crate) fn device<'a>(headers: &'a HeaderMap, base_url: &str) -> Option<&'a str> {
+    find(headers, device_name(is_secure(base_url)))
+}
+
+fn find<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let lists = headers.get_all(header::COOKIE);
     lists
         .iter()
@@ -29,7 +46,15 @@ pub(crate) fn session_secret(headers: &HeaderMap, base_url: &str) -> Option<Sess
         .flat_map(|list| list.split(';'))
         .filter_map(|cookie| cookie.trim().split_once('='))
         .find(|(name, _)| *name == wanted)
-        .and_then(|(_, value)| SessionSecret::read(value))
+        .map(|(_, value)| value)
+}
+
+/// Lets a browser be known for so long, also after its session.
+pub(crate) fn set_device(headers: &mut HeaderMap, base_url: &str, value: &str, life: Duration) {
+    let secure = is_secure(base_url);
+    let name = device_name(secure);
+    let cookie = format!("{name}={value}; HttpOnly");
+    add(headers, secure, &cookie, life.as_secs());
 }
 
 /// Gives a browser a session, or lets it keep the one it has.

@@ -4,8 +4,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 const METHODS: &str = "DELETE, GET, OPTIONS, PATCH, POST, PUT";
-const REQUEST_HEADERS: &str = "accept, authorization, baggage, content-type, last-event-id, prefer, sentry-trace, \
-    traceparent, tracestate, user-agent, x-conversations-token, x-csrftoken, x-posthog-client, \
+const REQUEST_HEADERS: &str = "accept, authorization, baggage, content-type, idempotency-key, last-event-id, prefer, \
+    sentry-trace, traceparent, tracestate, user-agent, x-conversations-token, x-csrftoken, x-posthog-client, \
     x-posthog-session-id, x-posthog-distinct-id, x-posthog-window-id, x-request-id, x-requested-with";
 const RESPONSE_HEADERS: &str = "retry-after, x-request-id";
 

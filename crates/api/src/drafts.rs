@@ -33,8 +33,9 @@ struct DraftView {
     rich_content: Option<Box<RawValue>>,
     /// Whether it is to be a note for the team.
     is_private: bool,
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: Timestamp,
+    /// Null when nothing has been begun.
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    updated_at: Option<Timestamp>,
 }
 
 impl DraftView {
@@ -45,8 +46,19 @@ impl DraftView {
             content: draft.content,
             rich_content: json.map_err(ApiError::internal)?,
             is_private: draft.is_private,
-            updated_at: draft.updated_at,
+            updated_at: Some(draft.updated_at),
         })
+    }
+
+    /// Nothing has been begun.
+    fn none(key: String) -> Self {
+        Self {
+            key,
+            content: String::new(),
+            rich_content: None,
+            is_private: false,
+            updated_at: None,
+        }
     }
 }
 
@@ -75,7 +87,7 @@ fn key(call: &Call) -> Result<String, ApiError> {
 
 /// A draft
 ///
-/// Of the caller's own.
+/// Of the caller's own. One that was never begun, or was thrown away, is empty.
 #[utoipa::path(
     get,
     path = "/api/projects/{project_id}/conversations/drafts/{key}/",
@@ -90,13 +102,17 @@ fn key(call: &Call) -> Result<String, ApiError> {
 )]
 async fn retrieve(call: Call) -> Result<Response, ApiError> {
     let (project, user, key) = (call.project_id()?, call.user_id(), key(&call)?);
+    let name = key.clone();
     let found = call
         .app
         .store
-        .read(move |c| Box::pin(async move { drafts::find(c, project, user, &key).await }))
+        .read(move |c| Box::pin(async move { drafts::find(c, project, user, &name).await }))
         .await?;
-    let draft = found.ok_or_else(ApiError::not_found)?;
-    Ok(Json(DraftView::of(draft)?).into_response())
+    let view = match found {
+        Some(draft) => DraftView::of(draft)?,
+        None => DraftView::none(key),
+    };
+    Ok(Json(view).into_response())
 }
 
 /// Keep a draft

@@ -8,12 +8,15 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
+use model::traces::{STATE_MAX, TraceParent};
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::time::Instant;
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id that is taken over from a client or proxy.
@@ -59,11 +62,38 @@ pub(crate) struct RouteTemplate(pub(crate) Arc<str>);
 /// The outermost layer.
 pub(crate) async fn handle(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&app, request.headers());
-    let span = tracing::info_span!("request", request_id = %id);
-    answer(&id, &mut request, next).instrument(span).await
+    let span = tracing::info_span!("request", request_id = %id, trace_id = Empty);
+    // For traces; lines of the log show nothing of it.
+    let method = request.method().as_str();
+    let trace = tracing::debug_span!(
+        target: "otel", parent: &span, "request",
+        otel.name = method, otel.kind = "server", otel.status_code = Empty, request.id = %id,
+        http.request.method = method, http.route = Empty, http.response.status_code = Empty,
+    );
+    if let Some(trace_id) = join(&app, &trace, request.headers()) {
+        span.record("trace_id", trace_id);
+    }
+    let answered = answer(&id, &mut request, next, &trace).instrument(trace.clone());
+    answered.instrument(span).await
 }
 
-async fn answer(id: &RequestId, request: &mut Request, next: Next) -> Response {
+/// Makes the request's span part of the caller's trace, and says which trace it is part of. What is malformed, or is
+/// there twice, is ignored.
+fn join(app: &App, trace: &Span, headers: &HeaderMap) -> Option<String> {
+    let mut parents = headers.get_all("traceparent").iter();
+    let parent = parents.next().filter(|_| parents.next().is_none());
+    let parent = parent
+        .and_then(|it| it.to_str().ok())
+        .and_then(TraceParent::read);
+    let states = headers.get_all("tracestate").iter();
+    let states: Option<Vec<&str>> = states.map(|it| it.to_str().ok()).collect();
+    let state = states
+        .map(|states| states.join(","))
+        .filter(|state| !state.is_empty() && state.len() <= STATE_MAX);
+    (app.config.traces.0)(trace, parent, state.as_deref())
+}
+
+async fn answer(id: &RequestId, request: &mut Request, next: Next, trace: &Span) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
@@ -87,16 +117,18 @@ async fn answer(id: &RequestId, request: &mut Request, next: Next) -> Response {
     let status = response.status();
     let elapsed = started.elapsed();
     metrics::record(&method, &route, status, elapsed);
+    if !trace.is_disabled() {
+        trace.record("http.route", &*route);
+        trace.record("http.response.status_code", status.as_u16());
+        if status.is_server_error() {
+            trace.record("otel.status_code", "ERROR");
+        }
+    }
     let cause = response.extensions_mut().remove::<InternalDetail>();
     let cause = cause.as_ref().map(|cause| &*cause.0);
     let milliseconds = (elapsed.as_secs_f64() * 1e6).round() / 1e3;
     let status_code = status.as_u16();
-    // Not the query, which may hold a key, nor a path that ends in a secret.
-    let path = if path.starts_with("/api/invites/") {
-        "/api/invites/…"
-    } else {
-        &path
-    };
+    let path = &*logged(&path);
     if status.is_server_error() && cause.is_some() {
         tracing::error!(%method, path, status = status_code, milliseconds, cause, "answered");
     } else if path.starts_with("/_") || path == "/metrics" {
@@ -112,6 +144,13 @@ async fn answer(id: &RequestId, request: &mut Request, next: Next) -> Response {
         headers.insert(REQUEST_ID, id);
     }
     response
+}
+
+/// What is logged of a path. Not the query, which may hold a key, nor what a path ends in, where that is a secret.
+fn logged(path: &str) -> Cow<'_, str> {
+    const BEFORE_SECRETS: [&str; 2] = ["/api/invites/", "/invite/"];
+    let found = BEFORE_SECRETS.iter().find(|it| path.starts_with(**it));
+    found.map_or(path.into(), |beginning| format!("{beginning}…").into())
 }
 
 fn describe(panic: &(dyn Any + Send)) -> String {

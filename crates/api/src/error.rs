@@ -348,6 +348,7 @@ mod tests {
             let (status, headers, body) = text(error.into()).await;
             assert_eq!(status, 503);
             assert_eq!(headers[header::RETRY_AFTER], "1");
+            assert!(body.contains("\"A server error occurred.\""), "{body}");
             assert!(!body.contains("disk"));
         }
     }

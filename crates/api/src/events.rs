@@ -15,13 +15,12 @@ use serde_json::value::RawValue;
 use store::events::{self, Event, Extent};
 use utoipa::ToSchema;
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: Some(1000),
-};
+const PAGE: Bounds = Bounds::THOUSAND;
+
+const ACCESS: Access = Access::read("ticket").may_stream();
 
 pub(crate) fn routes() -> Routes {
-    Routes::new().add::<__path_list, _, _>(Access::read("ticket").may_stream(), list)
+    Routes::new().add::<__path_list, _, _>(ACCESS, list)
 }
 
 /// Something that happened.
@@ -73,7 +72,8 @@ struct EventPage {
 /// One page, oldest first; `next` is the cursor of the page after it. With `Accept: text/event-stream` the same log
 /// live: everything after the cursor, then what happens from now on; without a cursor only the latter. The stream
 /// also has events that are not published, for keeping a list of tickets up to date. Each of its events has the
-/// cursor as `id`, so a browser comes back where it was.
+/// cursor as `id`, so a browser comes back where it was; only `ticket_presence`, which says who looks at a ticket or
+/// types, has none, and is kept nowhere.
 #[utoipa::path(
     get,
     path = "/api/projects/{project_id}/conversations/events/",

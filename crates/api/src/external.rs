@@ -174,7 +174,9 @@ async fn update(errand: Errand, id: TicketId) -> Result<Response, ApiError> {
     found.ok_or_else(not_found)?;
     let mut problems = Problems::default();
     let fields = problems.take(Fields::of(&errand.body));
-    let change = fields.map(|fields| ExternalChange::read(&fields, scene.now, &mut problems));
+    let office = errand.office_hours();
+    let change =
+        fields.map(|fields| ExternalChange::read(&fields, scene.now, office, &mut problems));
     let change = match change {
         Some(change) if problems.is_empty() => change,
         _ => return Err(refused(problems.into_json())),

@@ -2,7 +2,8 @@
 
 use crate::conversations::UserBasic;
 use crate::openapi::CommonErrors;
-use crate::{Access, ApiError, Call, Routes, people};
+use crate::page::page_schema;
+use crate::{Access, ApiError, Call, Routes, call, people};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -16,10 +17,7 @@ use store::Conn;
 use store::guidance::{self, RuleFilters};
 use utoipa::ToSchema;
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: None,
-};
+const PAGE: Bounds = Bounds::PLAIN;
 const READ: Access = Access::read("ticket");
 const WRITE: Access = Access::write("ticket");
 
@@ -89,17 +87,9 @@ struct PatchedFields {
     channels: Vec<String>,
 }
 
-/// A page of rules.
-#[derive(ToSchema)]
-#[schema(as = PaginatedGuidanceRuleList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-struct RuleList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<RuleView>,
+page_schema! {
+    /// A page of rules.
+    RuleList of RuleView as PaginatedGuidanceRuleList
 }
 
 /// Rules as clients see them: one look-up for all creators.
@@ -304,11 +294,7 @@ async fn destroy(call: Call) -> Result<Response, ApiError> {
         .store
         .write(move |c| Box::pin(guidance::delete(c, project, id)))
         .await?;
-    if deleted {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(ApiError::not_found())
-    }
+    call::deleted(deleted)
 }
 
 /// The rule that the path names; what is no UUID names none.

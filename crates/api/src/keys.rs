@@ -5,7 +5,7 @@
 mod schema;
 mod wanted;
 
-use crate::openapi::CommonErrors;
+use crate::openapi::{CommonErrors, ErrorEnvelope};
 use crate::{Access, ApiError, Call, Routes};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -22,10 +22,7 @@ use store::Conn;
 use store::keys::Key;
 use wanted::Wanted;
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: None,
-};
+const PAGE: Bounds = Bounds::PLAIN;
 /// The most keys of a person that are not revoked.
 const KEYS_MAX: i64 = 100;
 
@@ -108,7 +105,11 @@ async fn list(call: Call) -> Result<Response, ApiError> {
     path = "/api/personal_api_keys/",
     operation_id = "personal_api_keys_create",
     request_body = PersonalApiKeyCreate,
-    responses((status = 201, description = "The key and its secret.", body = NewPersonalApiKey), CommonErrors),
+    responses(
+        (status = 201, description = "The key and its secret.", body = NewPersonalApiKey),
+        (status = 409, description = "The caller has as many keys as there may be.", body = ErrorEnvelope),
+        CommonErrors,
+    ),
     security(("PersonalAPIKeyAuth" = []))
 )]
 async fn create(mut call: Call) -> Result<Response, ApiError> {

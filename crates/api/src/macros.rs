@@ -19,10 +19,7 @@ use schema::MacroView;
 use serde_json::Map;
 use store::{Conn, macros};
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: None,
-};
+const PAGE: Bounds = Bounds::PLAIN;
 const READ: Access = Access::read("ticket");
 const WRITE: Access = Access::write("ticket");
 

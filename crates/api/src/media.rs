@@ -145,15 +145,8 @@ async fn create(mut call: Call) -> Result<Response, ApiError> {
 
 /// The address of a file, with the token that opens it.
 fn location(app: &App, base_url: &str, project: ProjectId, id: MediaId) -> String {
-    let signature = app.secret_key.sign(PURPOSE, &subject(project, id));
-    format!("{base_url}{}{id}?token={project}.{signature}", media::PATH)
-}
-
-/// What tokens are signed for.
-const PURPOSE: &str = "media";
-
-fn subject(project: ProjectId, id: MediaId) -> String {
-    format!("{project}/{id}")
+    let token = store::media::token(&app.secret_key, project, id);
+    format!("{base_url}{}{id}?token={token}", media::PATH)
 }
 
 async fn read(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
@@ -186,7 +179,7 @@ async fn answer(app: &App, id: &str, request: Request) -> Result<Response, ApiEr
                     return Ok(None);
                 };
                 // A key may be kept from projects that its owner belongs to.
-                let may = is_still_allowed(c, &caller, media.project_id, now).await?;
+                let may = is_still_allowed(c, &caller, access, media.project_id, now).await?;
                 Ok::<_, store::Error>(may.then_some(media))
             })
         })
@@ -199,12 +192,7 @@ fn project_of_token(app: &App, id: MediaId, query: Option<&str>) -> Option<Proje
     let token = form_urlencoded::parse(query?.as_bytes())
         .find(|(name, _)| name == "token")?
         .1;
-    let (project, signature) = token.split_once('.')?;
-    let project = ProjectId(project.parse().ok()?);
-    let is_good = app
-        .secret_key
-        .verify(PURPOSE, &subject(project, id), signature);
-    is_good.then_some(project)
+    store::media::project_of_token(&app.secret_key, id, &token)
 }
 
 /// The bytes. Only pictures are shown in place; everything else is for saving, whatever it is.

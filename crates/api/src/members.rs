@@ -2,7 +2,9 @@
 //! "Around the contract").
 
 use crate::conversations::UserBasic;
-use crate::openapi::CommonErrors;
+use crate::openapi::{CommonErrors, ErrorEnvelope};
+use crate::page::page_schema;
+use crate::tickets::client_name;
 use crate::{Access, ApiError, Call, Routes, people};
 use axum::Json;
 use axum::http::StatusCode;
@@ -13,21 +15,19 @@ use model::members::LevelKind;
 use model::pagination::Bounds;
 use model::{MemberLevel, OrganizationId};
 use serde::Serialize;
+use store::project_log::Author;
 use store::users::User;
-use store::{Conn, organizations};
+use store::{Conn, organizations, projects};
 use utoipa::ToSchema;
 
 pub(crate) fn routes() -> Routes {
     Routes::new()
         .add::<__path_list, _, _>(Access::read("organization"), list)
         .add::<__path_partial_update, _, _>(Access::write("organization").admin(), partial_update)
-        .add::<__path_destroy, _, _>(Access::write("organization").admin(), destroy)
+        .add::<__path_destroy, _, _>(Access::write("organization").admin_or_oneself(), destroy)
 }
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: None,
-};
+const PAGE: Bounds = Bounds::PLAIN;
 
 /// A member of an organisation.
 #[derive(Serialize, ToSchema)]
@@ -50,17 +50,9 @@ impl MemberView {
     }
 }
 
-/// A page of members.
-#[derive(ToSchema)]
-#[schema(as = PaginatedOrganizationMemberList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-struct MemberList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<MemberView>,
+page_schema! {
+    /// A page of members.
+    MemberList of MemberView as PaginatedOrganizationMemberList
 }
 
 /// List members
@@ -120,7 +112,11 @@ struct PatchedMember {
         ("user_id" = String, Path, description = "Id or UUID of the person."),
     ),
     request_body = PatchedMember,
-    responses((status = 200, description = "The member.", body = MemberView), CommonErrors),
+    responses(
+        (status = 200, description = "The member.", body = MemberView),
+        (status = 409, description = "It is the last admin.", body = ErrorEnvelope),
+        CommonErrors,
+    ),
     security(("PersonalAPIKeyAuth" = ["organization:write"]))
 )]
 async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
@@ -149,10 +145,10 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
     Ok(Json(MemberView::of(&user, level)).into_response())
 }
 
-/// Take somebody out of an organisation
+/// Take somebody out of an organisation, or leave it
 ///
-/// And out of its roles. What the person has written stays, and so do tickets assigned to them. For admins of the
-/// organisation, which keeps at least one: 409 otherwise.
+/// And out of its roles. The activity log of each of its projects says so. What the person has written stays, and so do tickets assigned to them. For admins of the
+/// organisation, and for whoever it is; it keeps at least one admin: 409 otherwise.
 #[utoipa::path(
     delete,
     path = "/api/organizations/{organization_id}/members/{user_id}/",
@@ -161,12 +157,17 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
         ("organization_id" = String, Path, description = "UUID of the organisation, or `@current`."),
         ("user_id" = String, Path, description = "Id or UUID of the person."),
     ),
-    responses((status = 204, description = "Taken out."), CommonErrors),
+    responses(
+        (status = 204, description = "Taken out."),
+        (status = 409, description = "It is the last admin.", body = ErrorEnvelope),
+        CommonErrors,
+    ),
     security(("PersonalAPIKeyAuth" = ["organization:write"]))
 )]
 async fn destroy(call: Call) -> Result<Response, ApiError> {
     let organization = call.organization()?.0.id;
     let who = people::named(&call)?;
+    let (caller, client, env) = (call.user_id(), client_name(&call), call.app.env.clone());
     call.app
         .store
         .write(move |c| {
@@ -176,6 +177,21 @@ async fn destroy(call: Call) -> Result<Response, ApiError> {
                     keep_an_admin(c, organization).await?;
                 }
                 organizations::remove_member(c, organization, user.id).await?;
+                let what = if user.id == caller {
+                    "member_left"
+                } else {
+                    "member_removed"
+                };
+                for project in projects::list_of_organization(c, organization).await? {
+                    let author = Author {
+                        project,
+                        name: user.email.clone(),
+                        user: Some(caller),
+                        client: client.clone(),
+                        env: env.clone(),
+                    };
+                    author.did(c, what).await?;
+                }
                 Ok::<_, ApiError>(())
             })
         })
@@ -204,6 +220,6 @@ async fn keep_an_admin(c: &Conn, organization: OrganizationId) -> Result<(), Api
         return Ok(());
     }
     Err(ApiError::conflict(
-        "An organisation keeps at least one admin.",
+        "An organisation keeps at least one admin. Make somebody else an admin first.",
     ))
 }

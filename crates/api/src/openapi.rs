@@ -59,7 +59,7 @@ pub(crate) struct StreamEvent {
     /// JSON on one line.
     #[schema(content_media_type = "application/json")]
     data: String,
-    /// The cursor to read on from.
+    /// The cursor to read on from; what is of the moment only, such as who types, has none.
     #[schema(required = false)]
     id: String,
 }
@@ -87,6 +87,7 @@ const COMMON: &[(&str, &str, &str)] = &[
         "NotAcceptable",
         "`Accept` excludes every form the answer could have.",
     ),
+    ("408", "RequestTimeout", "The body took too long to arrive."),
     (
         "413",
         "RequestTooLarge",

@@ -39,6 +39,14 @@ impl Named {
         id.map(|id| Self::Id(UserId(id)))
             .or_else(|| model::fields::UuidKind::parse(text).map(Self::Uuid))
     }
+
+    /// Whether it names this person.
+    pub(crate) fn is(self, user: &User) -> bool {
+        match self {
+            Self::Id(id) => id == user.id,
+            Self::Uuid(uuid) => uuid == user.uuid,
+        }
+    }
 }
 
 /// The person that the path's `user_id` names.

@@ -1,6 +1,7 @@
 //! `GET, POST, PATCH /api/projects/:id/persons/`: a project's customers (spec "Around the contract", tickets.md 2.4).
 
 use crate::openapi::CommonErrors;
+use crate::page::page_schema;
 use crate::{Access, ApiError, Call, Routes};
 use axum::Json;
 use axum::http::StatusCode;
@@ -15,10 +16,7 @@ use store::persons::{self, Filter, NewPerson, Updated};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: Some(1000),
-};
+const PAGE: Bounds = Bounds::THOUSAND;
 const READ: Access = Access::read("person");
 const WRITE: Access = Access::write("person");
 /// The most ids that a person can be made with.
@@ -79,17 +77,9 @@ struct PatchedFields {
     properties: Value,
 }
 
-/// A page of persons.
-#[derive(ToSchema)]
-#[schema(as = PaginatedPersonList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-struct PersonList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<PersonView>,
+page_schema! {
+    /// A page of persons.
+    PersonList of PersonView as PaginatedPersonList
 }
 
 /// List persons

@@ -1,12 +1,14 @@
 //! `GET, PATCH /api/projects/:id/`: a project and its settings.
 
 mod credentials;
+pub(crate) mod log;
 mod schema;
 
 use crate::openapi::CommonErrors;
 use crate::{Access, ApiError, App, Call, Routes};
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use log::author;
 use model::fields::Fields;
 use model::settings::SETTINGS;
 use model::{Code, FieldError, MemberLevel, ProjectId, secrets};
@@ -74,13 +76,15 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
         changes.push((setting.name, value));
     }
     let env = call.app.env.clone();
+    let author = author(&call)?;
     let project = call
         .app
         .store
         .write(move |c| {
             Box::pin(async move {
                 let found = store::projects::lock(c, id).await?;
-                let mut project = found.ok_or_else(ApiError::not_found)?;
+                let before = found.ok_or_else(ApiError::not_found)?;
+                let mut project = before.clone();
                 if let Some(name) = name {
                     project.name = name;
                 }
@@ -88,6 +92,7 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
                     project.settings.set(name, value)?;
                 }
                 store::projects::update(c, &env, &mut project).await?;
+                author.changed(c, &before, &project).await?;
                 Ok::<_, ApiError>(project)
             })
         })
@@ -132,6 +137,7 @@ fn conversations_changes(fields: &Fields<'_>) -> Result<Vec<(&'static str, Value
 )]
 async fn generate_widget_token(call: Call) -> Result<Response, ApiError> {
     let (id, env) = (call.project_id()?, call.app.env.clone());
+    let author = author(&call)?;
     let project = call
         .app
         .store
@@ -147,6 +153,7 @@ async fn generate_widget_token(call: Call) -> Result<Response, ApiError> {
                 }
                 project.widget_token = Some(secrets::widget_token(&env));
                 store::projects::update(c, &env, &mut project).await?;
+                author.did(c, "widget_token_replaced").await?;
                 Ok(project)
             })
         })

@@ -1,7 +1,8 @@
 //! `/api/organizations/:id/roles/`: roles that tickets can be assigned to, and the people in them. For admins.
 
 use crate::openapi::CommonErrors;
-use crate::{Access, ApiError, Call, Routes, people};
+use crate::page::page_schema;
+use crate::{Access, ApiError, Call, Routes, call, people};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -26,10 +27,7 @@ pub(crate) fn routes() -> Routes {
         .add::<__path_remove_member, _, _>(Access::write("organization").admin(), remove_member)
 }
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: None,
-};
+const PAGE: Bounds = Bounds::PLAIN;
 const NAME_MAX: usize = 200;
 
 /// A role with the people in it.
@@ -84,17 +82,9 @@ struct NewRoleMember {
     user: String,
 }
 
-/// A page of roles.
-#[derive(ToSchema)]
-#[schema(as = PaginatedRoleList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-struct RoleList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<RoleView>,
+page_schema! {
+    /// A page of roles.
+    RoleList of RoleView as PaginatedRoleList
 }
 
 /// List roles
@@ -363,11 +353,7 @@ async fn remove_member(call: Call) -> Result<Response, ApiError> {
             })
         })
         .await?;
-    if is_out {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(ApiError::not_found())
-    }
+    call::deleted(is_out)
 }
 
 impl RoleView {

@@ -219,6 +219,9 @@ impl Route {
         };
         let template = RouteTemplate(Arc::clone(&self.template));
         response.extensions_mut().insert(template);
+        // What one caller is shown is for nobody else: a cache in between knows nothing of cookies.
+        let headers = response.headers_mut().entry(header::CACHE_CONTROL);
+        headers.or_insert(HeaderValue::from_static("no-store"));
         response
     }
 

@@ -3,6 +3,7 @@
 //! A tag is its name, which may hold characters that a path cannot: so it is named by the query or the body.
 
 use crate::openapi::CommonErrors;
+use crate::page::page_schema;
 use crate::tickets::scene;
 use crate::{Access, ApiError, Call, Routes};
 use axum::Json;
@@ -16,10 +17,7 @@ use serde::Serialize;
 use store::tickets::{self, TagUsage};
 use utoipa::ToSchema;
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: Some(1000),
-};
+const PAGE: Bounds = Bounds::THOUSAND;
 const READ: Access = Access::read("ticket");
 const WRITE: Access = Access::write("ticket");
 
@@ -74,17 +72,9 @@ struct MergeFields {
     into: String,
 }
 
-/// A page of tags.
-#[derive(ToSchema)]
-#[schema(as = PaginatedTicketTagList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-struct TagList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<TagView>,
+page_schema! {
+    /// A page of tags.
+    TagList of TagView as PaginatedTicketTagList
 }
 
 /// List tags

@@ -61,18 +61,23 @@ fn key(call: &Call) -> Result<TicketKey, ApiError> {
 pub(crate) fn scene(call: &Call) -> Result<Scene, ApiError> {
     let project = call.project()?;
     let user = &call.caller.user;
-    let client = call.header("x-posthog-client");
     Ok(Scene {
         project: project.id,
         organization: project.organization_id,
         actor: Actor {
             kind: ActorKind::User,
             user: Some((user.id, user.email.clone(), user.distinct_id.clone())),
-            client: client.map(|name| name.chars().take(CLIENT_MAX).collect()),
+            client: client_name(call),
         },
         env: call.app.env.clone(),
         now: call.app.env.now(),
     })
+}
+
+/// What the client calls itself, for the log of changes.
+pub(crate) fn client_name(call: &Call) -> Option<String> {
+    let name = call.header("x-posthog-client")?;
+    Some(name.chars().take(CLIENT_MAX).collect())
 }
 
 /// Refuses what needs the project's switch (tickets.md 1.2).

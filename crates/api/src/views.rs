@@ -5,6 +5,7 @@ mod counts;
 
 use crate::conversations::UserBasic;
 use crate::openapi::CommonErrors;
+use crate::page::page_schema;
 use crate::{Access, ApiError, Call, Routes, people};
 use axum::Json;
 use axum::http::StatusCode;
@@ -23,10 +24,7 @@ use store::Conn;
 use store::views::{self, FoundView};
 use utoipa::ToSchema;
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: None,
-};
+const PAGE: Bounds = Bounds::PLAIN;
 const READ: Access = Access::read("ticket");
 const WRITE: Access = Access::write("ticket");
 
@@ -130,17 +128,9 @@ struct PatchedFields {
     is_favorited: bool,
 }
 
-/// A page of views.
-#[derive(ToSchema)]
-#[schema(as = PaginatedTicketListViewList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-struct ViewList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<ShownView>,
+page_schema! {
+    /// A page of views.
+    ViewList of ShownView as PaginatedTicketListViewList
 }
 
 /// Views as clients see them: one look-up for all creators.

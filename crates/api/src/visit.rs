@@ -92,8 +92,12 @@ impl Visit {
     /// # Errors
     /// 429.
     pub(crate) async fn throttle_address(&self, throttle: &Throttle) -> Result<(), ApiError> {
-        let subject = self.client.map(address::network).unwrap_or_default();
-        self.app.throttle_stranger(throttle, &subject).await
+        self.app.throttle_stranger(throttle, &self.network()).await
+    }
+
+    /// Where it comes from, as far as strangers are told apart.
+    pub(crate) fn network(&self) -> String {
+        self.client.map(address::network).unwrap_or_default()
     }
 }
 

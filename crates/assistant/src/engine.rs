@@ -14,6 +14,7 @@ use store::{Result, Store, frames, tickets};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 /// Ended turns whose frames are deleted in one look.
 const FORGOTTEN_PER_LOOK: i64 = 256;
@@ -332,7 +333,7 @@ impl Engine {
         T: Send + 'static,
         E: From<store::Error> + Send + 'static,
     {
-        match self.0.tasks.spawn(task).await {
+        match self.0.tasks.spawn(task.in_current_span()).await {
             Ok(result) => result,
             Err(_) => Err(E::from(store::Error::Internal("a task panicked".into()))),
         }

@@ -7,7 +7,7 @@
 use crate::commit::Step;
 use crate::engine::{Engine, Inner};
 use model::conversations::Conversation;
-use model::messages::{Body, Message};
+use model::messages::{Body, Message, OpenedTicket};
 use model::settings::ProjectSettings;
 use model::tickets::{NewMessage, NewTicket, TicketChange, TicketKey};
 use model::turns::TurnStatus;
@@ -162,7 +162,14 @@ pub(crate) async fn open(
     if let Some(message) = said.get_mut(opening.named_in) {
         let number = ticket.number.to_string();
         match &mut message.body {
-            Body::Ai(ai) => ai.content = ai.content.replace(NUMBER, &number),
+            Body::Ai(ai) => {
+                ai.content = ai.content.replace(NUMBER, &number);
+                let opened = OpenedTicket {
+                    id: ticket.id,
+                    number: ticket.number,
+                };
+                ai.meta.get_or_insert_default().ticket = Some(opened);
+            }
             Body::Tool(tool) => tool.content = tool.content.replace(NUMBER, &number),
             Body::Human(_) | Body::Failure(_) => {}
         }

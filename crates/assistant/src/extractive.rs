@@ -9,12 +9,11 @@ mod tests;
 
 pub use context::query;
 
-use crate::knowledge::Passage;
+use crate::knowledge::{Origin, Passage};
 use excerpt::{Interest, excerpt};
 use model::messages::Source;
 use model::text::{Query, Token, tokens};
 use quotation::{escaped, link_target, quotation};
-use uuid::Uuid;
 
 /// Passages below this score hardly touch the question; a language model is not bothered with them either.
 pub(crate) const WORTH_READING: f64 = 0.08;
@@ -35,6 +34,10 @@ const SUBJECT_MAX: usize = 80;
 const OFFER: &str = "If that does not help, write `/ticket`, and a person will look at it.";
 const NO_MODEL: &str =
     "*No language model is configured, so I can only quote this project's articles.*";
+const NO_MODEL_BUT_MACROS: &str = "*No language model is configured, so I can only quote this project's articles and \
+                                   what its team has prepared.*";
+/// Stands behind the name of a macro, which is no article.
+const PREPARED: &str = "prepared by the team";
 
 /// An answer made of quotations.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +82,10 @@ pub(crate) fn answer_or_offer(
     let interest = Interest::new(&query, passages);
     let mut sources: Vec<Source> = Vec::new();
     let mut cited = None;
+    let no_model = match quoted.iter().all(|passage| is_article(passage)) {
+        true => NO_MODEL,
+        false => NO_MODEL_BUT_MACROS,
+    };
     for passage in quoted {
         let source = passage.to_source();
         if cited.as_ref() != Some(&source) {
@@ -96,8 +103,12 @@ pub(crate) fn answer_or_offer(
         text.push_str(&offer);
     }
     text.push_str("\n\n");
-    text.push_str(NO_MODEL);
+    text.push_str(no_model);
     ExtractiveAnswer { text, sources }
+}
+
+fn is_article(passage: &Passage) -> bool {
+    matches!(passage.origin, Origin::Article(_))
 }
 
 /// The sentences of a passage that matter for a question, as plain text.
@@ -142,19 +153,19 @@ fn worth_quoting(passages: &[Passage]) -> Vec<&Passage> {
         .filter(|passage| passage.score >= bar)
         .take(QUOTES_MAX)
         .collect();
-    let mut articles: Vec<Uuid> = Vec::new();
+    let mut origins: Vec<&Origin> = Vec::new();
     for passage in &good {
-        if !articles.contains(&passage.article_id) {
-            articles.push(passage.article_id);
+        if !origins.contains(&&passage.origin) {
+            origins.push(&passage.origin);
         }
     }
-    let of_article = |article: &Uuid| -> Vec<&Passage> {
+    let of_origin = |origin: &&Origin| -> Vec<&Passage> {
         good.iter()
             .copied()
-            .filter(|p| p.article_id == *article)
+            .filter(|passage| passage.origin == **origin)
             .collect()
     };
-    articles.iter().flat_map(of_article).collect()
+    origins.iter().flat_map(of_origin).collect()
 }
 
 fn what_can_be_asked(passages: &[Passage]) -> String {
@@ -210,15 +221,16 @@ fn subject(question: &str) -> Option<String> {
     Some(format!("“{cut} …”"))
 }
 
-/// The article's title, linked if there is a link, and the heading.
+/// The article's title, linked if there is a link, and the heading; of a macro, what it is.
 fn citation(passage: &Passage) -> String {
     let title = escaped(&passage.title);
     let title = match &passage.url {
         Some(url) => format!("**[{title}]({})**", link_target(url)),
         None => format!("**{title}**"),
     };
-    match &passage.heading {
-        Some(heading) => format!("{title} › {}", escaped(heading)),
-        None => title,
+    match (&passage.origin, &passage.heading) {
+        (Origin::Macro(_), _) => format!("{title} › {PREPARED}"),
+        (_, Some(heading)) => format!("{title} › {}", escaped(heading)),
+        (_, None) => title,
     }
 }

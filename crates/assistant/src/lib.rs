@@ -11,6 +11,7 @@ mod begin;
 mod call;
 mod cancel;
 mod commit;
+mod endings;
 mod engine;
 mod escalate;
 pub mod extractive;

@@ -36,6 +36,8 @@ pub struct Post {
     pub options: TurnOptions,
     /// What the client has seen already.
     pub cursor: Option<Cursor>,
+    /// It is to run in a sandbox.
+    pub asks_for_sandbox: bool,
 }
 
 impl Post {
@@ -45,6 +47,7 @@ impl Post {
             has_resume: self.options.resume_payload.is_some(),
             has_cursor: self.cursor.is_some(),
             asks_for_research: self.options.asks_for_research(),
+            asks_for_sandbox: self.asks_for_sandbox,
         }
     }
 }
@@ -76,6 +79,8 @@ pub enum PostRefusal {
     Foreign,
     /// 404: deleted.
     Deleted,
+    /// 403: there is no sandbox.
+    Sandbox,
     /// 409: a turn is running.
     Busy,
     /// 400: nothing runs, nothing to attach to.
@@ -256,6 +261,7 @@ async fn decide_and_do(c: &Conn, inner: &Arc<Inner>, post: Post) -> Result<Outco
         }
         (PostDecision::RefuseForeign, _) => refused(PostRefusal::Foreign),
         (PostDecision::RefuseDeleted, _) => refused(PostRefusal::Deleted),
+        (PostDecision::RefuseSandbox, _) => refused(PostRefusal::Sandbox),
         (PostDecision::RefuseBusy, _) => refused(PostRefusal::Busy),
         (PostDecision::RefuseIdle, _) => refused(PostRefusal::Idle),
         (PostDecision::RefuseMissing, _) | (_, None) => refused(PostRefusal::Missing),

@@ -2,7 +2,7 @@
 //! delimited data. What users and articles say is data, never instruction.
 
 use crate::escalate;
-use crate::knowledge::Passage;
+use crate::knowledge::{Origin, Passage};
 use llm::{ChatMessage, ChatRequest, ToolSpec};
 use model::contextual_tools::ContextualTool;
 use model::messages::{Body, Message};
@@ -119,8 +119,12 @@ fn system_text(material: &Material<'_>) -> String {
                 .as_deref()
                 .map(|url| format!(" ({url})"))
                 .unwrap_or_default();
+            let prepared = match passage.origin {
+                Origin::Article(_) => "",
+                Origin::Macro(_) => " (a reply that the team has prepared)",
+            };
             format!(
-                "[{number}] {}{heading}{url}\n{}",
+                "[{number}] {}{heading}{url}{prepared}\n{}",
                 passage.title, passage.text
             )
         });

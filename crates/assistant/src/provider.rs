@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::answerer::Answerer;
 use crate::engine::Engine;
-use crate::knowledge;
+use crate::knowledge::{self, Shelf};
 use llm::{Cause, ChatMessage, ChatRequest, Patience};
 use model::ProjectId;
 use std::time::Duration;
@@ -130,7 +130,8 @@ impl Engine {
         let begun = Instant::now();
         let trouble = match &self.0.config.answerer {
             Answerer::Extractive { .. } => {
-                knowledge::retrieve(&self.0.store, project, "help", None, 1).await?;
+                let shelf = Shelf::Articles;
+                knowledge::retrieve(&self.0.store, project, "help", None, shelf, 1).await?;
                 None
             }
             Answerer::Model(provider) => {

@@ -226,8 +226,9 @@ impl Engine {
                     }
                     match conversations::lock(c, project, id).await? {
                         None => Ok(QueueAnswer::Missing),
-                        Some(found) if found.user_id != user => Ok(QueueAnswer::Foreign),
+                        // Absent for everybody, also for whom it was never.
                         Some(found) if found.deleted_at.is_some() => Ok(QueueAnswer::Missing),
+                        Some(found) if found.user_id != user => Ok(QueueAnswer::Foreign),
                         Some(found) => call(c, found).await,
                     }
                 })

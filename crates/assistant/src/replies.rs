@@ -4,7 +4,7 @@
 //! `candidates.rs` ranks what the project knows, and the reply is written by a model (`pipeline.rs`) or, without one,
 //! made of the best candidate (`extract.rs`). `suggest.rs` is the button in the inbox; `jobs.rs` answers by itself.
 
-mod candidates;
+pub(crate) mod candidates;
 mod extract;
 mod gather;
 pub(crate) mod jobs;

@@ -4,13 +4,13 @@ use crate::call::{Called, Said, call};
 use crate::commit::{Committed, Fence, Step, commit_step};
 use crate::engine::{Engine, RunLimits, Ticket};
 use crate::escalate;
-use crate::knowledge::{self, Passage};
+use crate::knowledge::{self, Passage, Shelf};
 use crate::prompt::{self, Material};
 use crate::tools::{TicketTool, carry_out};
-use llm::{Completion, Usage};
+use llm::{Completion, Finish};
 use model::MessageId;
 use model::contextual_tools::{self, ContextualTool};
-use model::messages::{Ai, Body, Interrupted, Message, Meta, Source, ToolCall};
+use model::messages::{Ai, Body, Message, Meta, Source, ToolCall};
 use model::settings::ProjectSettings;
 use model::turns::{TurnKind, TurnStatus};
 use serde_json::{Map, Value};
@@ -19,6 +19,7 @@ use std::time::Duration;
 use store::messages;
 use store::turns::Turn;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 /// Messages read for a prompt: more than any token budget holds.
 const HISTORY_MESSAGES: i64 = 400;
@@ -42,7 +43,11 @@ impl Engine {
         let mut next = Some((turn, ticket));
         while let Some((turn, ticket)) = next.take() {
             let key = turn.key;
-            match self.run_turn(turn, &ticket).await {
+            let trace = tracing::debug_span!(
+                target: "otel", "turn", thicket.project = %key.project_id,
+                gen_ai.conversation.id = %key.conversation_id, thicket.turn = key.number,
+            );
+            match self.run_turn(turn, &ticket).instrument(trace).await {
                 Ok(Some(committed)) => next = self.hand_on(committed, &ticket),
                 Ok(None) => {
                     tracing::debug!(conversation = %key.conversation_id, turn = key.number, "turn left")
@@ -89,10 +94,7 @@ impl Engine {
             let known = match passages.clone() {
                 Some(known) => known,
                 None => passages
-                    .insert(
-                        self.knowledge_for(&turn, &history, brief.limits.passages)
-                            .await?,
-                    )
+                    .insert(self.knowledge_for(&turn, &history, &brief).await?)
                     .clone(),
             };
             let prompt = prompt::build(Material {
@@ -107,16 +109,20 @@ impl Engine {
                 history_tokens: self.0.config.history_tokens,
             });
             let on_first_text = || self.title_in_the_background(&turn, &history);
-            let step = match call(
+            let asking = call(
                 &self.0,
                 ticket,
                 fence,
                 prompt,
                 brief.deadline,
                 on_first_text,
-            )
-            .await?
-            {
+            );
+            let facts = self.provider();
+            let trace = tracing::debug_span!(
+                target: "otel", "answer", otel.kind = "client", gen_ai.provider.name = facts.provider,
+                gen_ai.request.model = facts.model,
+            );
+            let step = match asking.instrument(trace).await? {
                 Called::Stopped => return Ok(None),
                 Called::Failed { said, error } => self.failed(&turn, said, &error),
                 Called::Finished {
@@ -197,7 +203,7 @@ impl Engine {
         &self,
         turn: &Turn,
         history: &[Message],
-        limit: usize,
+        brief: &Brief,
     ) -> Result<Vec<Passage>, store::Error> {
         let questions: Vec<&str> = history
             .iter()
@@ -216,7 +222,8 @@ impl Engine {
             turn.key.project_id,
             question,
             questions.get(1).copied(),
-            limit,
+            Shelf::of(&brief.settings),
+            brief.limits.passages,
         )
         .await
     }
@@ -230,6 +237,10 @@ impl Engine {
         brief: &Brief,
         history: &[Message],
     ) -> Step {
+        if completion.finish == Finish::Length {
+            // Calls among it may be cut in the middle of their arguments: none is carried out.
+            return self.too_long(said, sources, completion.usage);
+        }
         let id = MessageId(self.0.env.uuid());
         let calls: Vec<ToolCall> = completion
             .tool_calls
@@ -276,79 +287,6 @@ impl Engine {
             }),
             usage: Some(completion.usage),
             end,
-        }
-    }
-
-    fn said_nothing(&self, usage: Usage) -> Step {
-        let text = "The assistant gave no answer. Please try again, perhaps in other words.";
-        let failure = Message::failure(MessageId(self.0.env.uuid()), text);
-        Step {
-            messages: vec![failure],
-            usage: Some(usage),
-            end: Some(TurnStatus::Failed),
-            ..Step::default()
-        }
-    }
-
-    /// A failure the user can see; what was said before it is kept (ai-conversations.md 5.7).
-    fn failed(&self, turn: &Turn, said: Said, error: &llm::Error) -> Step {
-        tracing::warn!(%error, conversation = %turn.key.conversation_id, turn = turn.key.number, "the model failed");
-        metrics::counter!("thicket_turns_failed_total").increment(1);
-        let text = match error {
-            llm::Error::TooLong { .. } => {
-                "This conversation has become too long for the model. Please start a new one."
-            }
-            llm::Error::Unavailable { .. } | llm::Error::BadStream(_) => {
-                "The assistant is temporarily unavailable. Please try again in a moment."
-            }
-            llm::Error::Api { .. } | llm::Error::Config(_) => {
-                "The assistant cannot answer at the moment. Please tell the people who run this service."
-            }
-        };
-        self.closing(said, text)
-    }
-
-    /// The last step of a turn that did not come to its end: what was said, marked as cut, and a failure.
-    pub(crate) fn closing(&self, said: Said, text: &str) -> Step {
-        let mut messages = Vec::new();
-        messages.extend(self.cut(said, Interrupted::Failed));
-        messages.push(Message::failure(MessageId(self.0.env.uuid()), text));
-        Step {
-            messages,
-            end: Some(TurnStatus::Failed),
-            ..Step::default()
-        }
-    }
-
-    /// A partial answer as a final message that says why it ends where it does; nothing when nothing was said.
-    pub(crate) fn cut(&self, said: Said, why: Interrupted) -> Option<Message> {
-        if said.text.is_empty() {
-            return None;
-        }
-        let thinking = Meta::thinking_blocks(&said.thinking);
-        let meta = Meta {
-            interrupted: Some(why),
-            thinking,
-            ..Meta::default()
-        };
-        let ai = Ai {
-            content: said.text,
-            meta: Some(meta),
-            tool_calls: Vec::new(),
-        };
-        Some(Message {
-            id: Some(MessageId(self.0.env.uuid())),
-            body: Body::Ai(ai),
-        })
-    }
-
-    fn step_limit_reached(&self) -> Step {
-        let text = "I have taken many steps on this and am not done yet. Shall I go on?";
-        let question = Message::ai(MessageId(self.0.env.uuid()), text);
-        Step {
-            messages: vec![question],
-            end: Some(TurnStatus::Done),
-            ..Step::default()
         }
     }
 

@@ -62,6 +62,14 @@ pub enum Error {
     Store(#[from] object_store::Error),
 }
 
+/// Makes a folder that only its owner can look into, whatever is in it.
+fn create_private_dir(path: &std::path::Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
+}
+
 /// The bytes of all uploaded files. Cheap to clone.
 #[derive(Clone)]
 pub struct Blobs {
@@ -95,7 +103,7 @@ impl Blobs {
                     path: path.clone(),
                     source,
                 };
-                std::fs::create_dir_all(path).map_err(failed)?;
+                create_private_dir(path).map_err(failed)?;
                 // An answered upload must survive a power failure, as rows do.
                 let folder = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
                 Ok(Self {

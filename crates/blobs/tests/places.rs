@@ -55,6 +55,17 @@ async fn keeps_what_it_is_given(blobs: &Blobs) {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("attachments");
+    Blobs::open(&Place::Folder(path.clone())).unwrap();
+    let mode = std::fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
 #[tokio::test]
 async fn a_folder_keeps_what_it_is_given() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! The bus itself: what all the types of this crate share.
 
 use crate::redis::{self, Link, RedisUrl};
-use crate::{Hub, Pokes};
+use crate::{Hub, Pokes, Signals};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -17,6 +17,7 @@ pub struct Bus(Arc<Shared>);
 struct Shared {
     hub: Hub,
     pokes: Pokes,
+    signals: Signals,
     link: Option<Arc<Link>>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -46,14 +47,21 @@ impl Bus {
         let (link, outbox) = Link::open(url, patience).await?;
         let hub = Hub::linked(Arc::clone(&link));
         let pokes = Pokes::linked(Arc::clone(&link));
+        let signals = Signals::linked(Arc::clone(&link));
         let tasks = vec![
             tokio::spawn(redis::watch(Arc::clone(&link))),
             tokio::spawn(redis::speak(Arc::clone(&link), outbox)),
-            tokio::spawn(redis::listen(Arc::clone(&link), hub.clone(), pokes.clone())),
+            tokio::spawn(redis::listen(
+                Arc::clone(&link),
+                hub.clone(),
+                pokes.clone(),
+                signals.clone(),
+            )),
         ];
         Ok(Self(Arc::new(Shared {
             hub,
             pokes,
+            signals,
             link: Some(link),
             tasks,
         })))
@@ -67,6 +75,11 @@ impl Bus {
     /// Wake-ups for those who follow a project's event log.
     pub fn pokes(&self) -> &Pokes {
         &self.0.pokes
+    }
+
+    /// What is told to those who follow a project now, and kept nowhere.
+    pub fn signals(&self) -> &Signals {
+        &self.0.signals
     }
 
     /// Whether the bus does what it is there for: always within one process, else whether Redis answers now.

@@ -12,8 +12,18 @@ use std::time::Duration;
 /// Whoever has not given a sign of life for so long has gone.
 const FADES_AFTER: Duration = Duration::from_secs(30);
 
-/// When each was last seen, and what others are shown.
-type Viewers<V> = HashMap<UserId, (Timestamp, V)>;
+/// One place from which somebody looks, such as a tab of a browser. A person who looks from two of them has not gone
+/// when one is closed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Who looks.
+    pub user: UserId,
+    /// Tells apart the places of one person; may be empty.
+    pub tab: String,
+}
+
+/// When somebody was last seen at each place, and what others are shown.
+type Viewers<V> = HashMap<Place, (Timestamp, V)>;
 type Tickets<V> = HashMap<(ProjectId, TicketId), Viewers<V>>;
 
 /// Who looks at which ticket: in Redis, for all processes together, or in this process. A hint: whoever looks says so
@@ -35,13 +45,13 @@ impl<V: Clone + Serialize + DeserializeOwned> Presence<V> {
     }
 
     /// A sign of life; `viewer` is what others are shown.
-    pub async fn beat(&self, project: ProjectId, ticket: TicketId, user: UserId, viewer: V) {
+    pub async fn beat(&self, project: ProjectId, ticket: TicketId, place: Place, viewer: V) {
         let now = self.env.now();
         let Some(link) = &self.link else {
-            self.beat_here(project, ticket, user, viewer, now);
+            self.beat_here(project, ticket, place, viewer, now);
             return;
         };
-        let Ok(member) = serde_json::to_string(&(user, viewer)) else {
+        let Ok(member) = serde_json::to_string(&(place.user, viewer, place.tab)) else {
             return;
         };
         let key = key(project, ticket);
@@ -63,6 +73,59 @@ impl<V: Clone + Serialize + DeserializeOwned> Presence<V> {
         .await;
     }
 
+    /// Somebody has left a place, and does not wait until they fade; `viewer` is what others were shown. Whether they
+    /// still look from another place.
+    pub async fn leave(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        place: Place,
+        viewer: V,
+    ) -> bool {
+        let now = self.env.now();
+        let Some(link) = &self.link else {
+            return self.leave_here(project, ticket, &place, now);
+        };
+        let Ok(member) = serde_json::to_string(&(place.user, viewer, place.tab)) else {
+            return false;
+        };
+        let key = key(project, ticket);
+        let mut leave = redis::pipe();
+        leave.atomic();
+        leave.zrem(&key, member).ignore();
+        leave
+            .cmd("ZRANGEBYSCORE")
+            .arg(&key)
+            .arg(faded(now))
+            .arg("+inf");
+        let rest: Option<(Vec<String>,)> = link
+            .ask("presence", async |commands| {
+                leave.query_async(commands).await
+            })
+            .await;
+        let (rest,) = rest.unwrap_or_default();
+        rest.iter()
+            .filter_map(|member| read::<V>(member))
+            .any(|(user, _)| user == place.user)
+    }
+
+    fn leave_here(
+        &self,
+        project: ProjectId,
+        ticket: TicketId,
+        place: &Place,
+        now: Timestamp,
+    ) -> bool {
+        let mut tickets = self.lock();
+        let Some(viewers) = tickets.get_mut(&(project, ticket)) else {
+            return false;
+        };
+        viewers.remove(place);
+        viewers
+            .iter()
+            .any(|(other, (seen, _))| other.user == place.user && is_here(*seen, now))
+    }
+
     /// Who looks at a ticket besides this user, the newest sign of life first.
     pub async fn viewers(&self, project: ProjectId, ticket: TicketId, except: UserId) -> Vec<V> {
         let now = self.env.now();
@@ -80,8 +143,8 @@ impl<V: Clone + Serialize + DeserializeOwned> Presence<V> {
         members
             .unwrap_or_default()
             .iter()
-            .filter_map(|member| serde_json::from_str::<(UserId, V)>(member).ok())
-            // Whoever has changed their name since is there twice.
+            .filter_map(|member| read::<V>(member))
+            // Whoever looks from two places, or has changed their name since, is there twice.
             .filter(|(user, _)| seen.insert(*user))
             .map(|(_, viewer)| viewer)
             .collect()
@@ -91,7 +154,7 @@ impl<V: Clone + Serialize + DeserializeOwned> Presence<V> {
         &self,
         project: ProjectId,
         ticket: TicketId,
-        user: UserId,
+        place: Place,
         viewer: V,
         now: Timestamp,
     ) {
@@ -101,7 +164,7 @@ impl<V: Clone + Serialize + DeserializeOwned> Presence<V> {
             !viewers.is_empty()
         });
         let viewers = tickets.entry((project, ticket)).or_default();
-        viewers.insert(user, (now, viewer));
+        viewers.insert(place, (now, viewer));
     }
 
     fn viewers_here(
@@ -117,11 +180,13 @@ impl<V: Clone + Serialize + DeserializeOwned> Presence<V> {
         };
         let mut here: Vec<_> = viewers
             .iter()
-            .filter(|(user, (seen, _))| **user != except && is_here(*seen, now))
-            .map(|(user, (seen, viewer))| (*seen, *user, viewer))
+            .filter(|(place, (seen, _))| place.user != except && is_here(*seen, now))
+            .map(|(place, (seen, viewer))| (*seen, place.user, viewer))
             .collect();
         here.sort_by_key(|(seen, user, _)| std::cmp::Reverse((*seen, *user)));
+        let mut shown = HashSet::new();
         here.into_iter()
+            .filter(|(_, user, _)| shown.insert(*user))
             .map(|(_, _, viewer)| viewer.clone())
             .collect()
     }
@@ -134,6 +199,12 @@ impl<V: Clone + Serialize + DeserializeOwned> Presence<V> {
 /// The sorted set of a ticket's viewers, by when they were last seen (tickets.md 13).
 fn key(project: ProjectId, ticket: TicketId) -> String {
     format!("conversations:ticket_presence:{project}:{ticket}")
+}
+
+/// Who is behind a member of the set, and what is shown of them.
+fn read<V: DeserializeOwned>(member: &str) -> Option<(UserId, V)> {
+    let (user, viewer, _tab) = serde_json::from_str::<(UserId, V, String)>(member).ok()?;
+    Some((user, viewer))
 }
 
 /// Whoever was last seen earlier has gone.
@@ -152,6 +223,13 @@ mod tests {
     use model::{ManualClock, SystemRng};
     use uuid::Uuid;
 
+    fn at(user: i64, tab: &str) -> Place {
+        Place {
+            user: UserId(user),
+            tab: tab.to_owned(),
+        }
+    }
+
     #[tokio::test]
     async fn viewers_fade_and_never_see_themselves() {
         let clock = Arc::new(ManualClock::new(Timestamp::from_micros(0)));
@@ -160,9 +238,9 @@ mod tests {
             Env::new(clock.clone(), Arc::new(SystemRng)),
         );
         let (project, ticket) = (ProjectId(1), TicketId(Uuid::nil()));
-        presence.beat(project, ticket, UserId(1), "a".into()).await;
+        presence.beat(project, ticket, at(1, ""), "a".into()).await;
         clock.advance_micros(1);
-        presence.beat(project, ticket, UserId(2), "b".into()).await;
+        presence.beat(project, ticket, at(2, ""), "b".into()).await;
         let seen = |user| presence.viewers(project, ticket, UserId(user));
         assert_eq!(seen(1).await, ["b"]);
         assert_eq!(seen(3).await, ["b", "a"]);
@@ -176,5 +254,51 @@ mod tests {
         assert_eq!(seen(3).await, ["b"]);
         clock.advance_micros(1);
         assert!(seen(3).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_leaves_is_gone_at_once() {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_micros(0)));
+        let env = Env::new(clock, Arc::new(SystemRng));
+        let presence = Presence::<String>::new(&Bus::in_process(), env);
+        let (project, ticket) = (ProjectId(1), TicketId(Uuid::nil()));
+        for (user, name) in [(1, "a"), (2, "b")] {
+            presence
+                .beat(project, ticket, at(user, ""), name.into())
+                .await;
+        }
+        let stays = presence.leave(project, ticket, at(1, ""), "a".into()).await;
+        assert!(!stays);
+        assert_eq!(presence.viewers(project, ticket, UserId(3)).await, ["b"]);
+    }
+
+    #[tokio::test]
+    async fn who_looks_from_two_places_is_one_and_stays_until_both_are_left() {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_micros(0)));
+        let env = Env::new(clock.clone(), Arc::new(SystemRng));
+        let presence = Presence::<String>::new(&Bus::in_process(), env);
+        let (project, ticket) = (ProjectId(1), TicketId(Uuid::nil()));
+        let beat = async |tab| {
+            let place = at(1, tab);
+            presence.beat(project, ticket, place, "a".into()).await;
+        };
+        let leave = async |tab| {
+            presence
+                .leave(project, ticket, at(1, tab), "a".into())
+                .await
+        };
+        let seen = async || presence.viewers(project, ticket, UserId(3)).await;
+        beat("one").await;
+        beat("two").await;
+        assert_eq!(seen().await, ["a"]);
+        assert!(leave("one").await);
+        assert_eq!(seen().await, ["a"]);
+        assert!(!leave("two").await);
+        assert!(seen().await.is_empty());
+        // A tab that went without a word does not keep its person for longer than it is heard.
+        beat("one").await;
+        clock.advance_micros(30_000_001);
+        beat("two").await;
+        assert!(!leave("two").await);
     }
 }

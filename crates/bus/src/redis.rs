@@ -9,7 +9,7 @@
 //! | channel | to whom | what |
 //! |---|---|---|
 //! | `thicket:<db>:turn:<conversation>:<turn>` | processes with a reader of a turn that runs elsewhere | its frames; nothing, when they are many: look into the log |
-//! | `thicket:<db>:project:<project>` | processes with a follower of the project's event log | nothing: look into the log |
+//! | `thicket:<db>:project:<project>` | processes with a follower of the project's event log | nothing: look into the log; or a signal of the moment, which is in no log |
 //! | `thicket:<db>:node:<process>` | one process | nothing: look what has become of the turns you run |
 //!
 //! A process is subscribed only to what somebody in it waits for, so a frame goes to those who have a reader for it

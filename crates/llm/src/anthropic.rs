@@ -8,6 +8,7 @@ use crate::{ChatRequest, Error, Finish};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where in the base URL's tree the endpoint is.
 pub(crate) const PATH: &str = "/v1/messages";
@@ -15,8 +16,38 @@ pub(crate) const PATH: &str = "/v1/messages";
 /// The value of the `anthropic-version` header.
 pub(crate) const VERSION: &str = "2023-06-01";
 
-/// The format insists on a limit.
-const DEFAULT_MAX_TOKENS: u32 = 4096;
+/// The format insists on a limit, and a model refuses one that is beyond what it can do. This is what all current
+/// models can; of an older one its own is learnt.
+const DEFAULT_MAX_TOKENS: u32 = 32_000;
+
+/// What one model can do less of, learnt from its refusals and remembered for later requests.
+#[derive(Debug, Default)]
+pub(crate) struct Quirks {
+    /// The most tokens that it answers with; 0 as long as it has refused no number.
+    max_tokens: AtomicU32,
+}
+
+impl Quirks {
+    /// Notes what a refusal says: "max_tokens: 32000 > 8192, which is the maximum allowed number of output tokens".
+    pub(crate) fn learn(&self, refusal: &str) {
+        let allowed = |refusal: &str| -> Option<u32> {
+            let (_, rest) = refusal.split_once("max_tokens: ")?;
+            let (_, rest) = rest.split_once(" > ")?;
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse().ok().filter(|number| *number > 0)
+        };
+        if let Some(most) = allowed(refusal) {
+            self.max_tokens.store(most, Ordering::Relaxed);
+        }
+    }
+
+    fn at_most(&self, limit: u32) -> u32 {
+        match self.max_tokens.load(Ordering::Relaxed) {
+            0 => limit,
+            most => limit.min(most),
+        }
+    }
+}
 
 /// The format insists on a person speaking first, also where the history has been cut.
 const CUT: &str = "(Earlier messages are left out.)";
@@ -67,11 +98,13 @@ struct Tool<'a> {
 pub(crate) fn body(
     model: &str,
     request: &ChatRequest,
+    limit: Option<u32>,
     stream: bool,
+    quirks: &Quirks,
 ) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Request {
         model,
-        max_tokens: request.max_output_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
+        max_tokens: quirks.at_most(limit.unwrap_or(DEFAULT_MAX_TOKENS)),
         system: &request.system,
         messages: messages(request),
         tools: request

@@ -11,8 +11,7 @@ pub struct ChatRequest {
     pub messages: Vec<ChatMessage>,
     /// The tools the model may call. Empty means none.
     pub tools: Vec<ToolSpec>,
-    /// Upper bound of the answer in tokens. `None` leaves it to the provider (Anthropic, which insists
-    /// on a number, gets 4096).
+    /// Upper bound of the answer in tokens. `None` is the provider's: `ProviderConfig::max_output_tokens`.
     pub max_output_tokens: Option<u32>,
 }
 

@@ -89,7 +89,7 @@ pub struct Patience {
 }
 
 /// Everything a [`Provider`](crate::Provider) needs to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ProviderConfig {
     /// The wire format.
     pub kind: ProviderKind,
@@ -99,8 +99,13 @@ pub struct ProviderConfig {
     pub base_url: String,
     /// The model's name at the provider.
     pub model: String,
+    /// Headers that tell the provider which trace a request belongs to, asked for at each request. Default none.
+    pub trace_headers: fn() -> Vec<(&'static str, String)>,
     /// The key. `None` (or an empty one) sends none, as local servers want it.
     pub api_key: Option<Secret>,
+    /// Upper bound in tokens of an answer whose request names none. `None` leaves it to the provider; Anthropic, which
+    /// insists on a number, gets 32,000, or what the model can do if that is less.
+    pub max_output_tokens: Option<u32>,
     /// How long to wait.
     pub timeouts: Timeouts,
     /// How often a transient failure is tried again, as long as no token has arrived. Default 2.
@@ -117,7 +122,9 @@ impl ProviderConfig {
             kind,
             base_url: kind.default_base_url().to_owned(),
             model: model.into(),
+            trace_headers: Vec::new,
             api_key: None,
+            max_output_tokens: None,
             timeouts: Timeouts::default(),
             max_retries: 2,
             retry_pause: Duration::from_millis(500),

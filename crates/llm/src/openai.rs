@@ -115,6 +115,7 @@ struct ToolFunction<'a> {
 pub(crate) fn body(
     model: &str,
     request: &ChatRequest,
+    limit: Option<u32>,
     stream: bool,
     quirks: &Quirks,
 ) -> serde_json::Result<Vec<u8>> {
@@ -137,8 +138,8 @@ pub(crate) fn body(
             .filter(|_| offers_tools)
             .map(tool)
             .collect(),
-        max_tokens: request.max_output_tokens.filter(|_| !renamed),
-        max_completion_tokens: request.max_output_tokens.filter(|_| renamed),
+        max_tokens: limit.filter(|_| !renamed),
+        max_completion_tokens: limit.filter(|_| renamed),
         stream,
         stream_options: usage.then_some(StreamOptions {
             include_usage: true,

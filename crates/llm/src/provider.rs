@@ -145,6 +145,17 @@ impl fmt::Debug for Provider {
 }
 
 impl Inner {
+    /// The headers of a request that is part of the present trace.
+    fn headers_now(&self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        for (name, value) in (self.config.trace_headers)() {
+            if let Ok(value) = value.parse() {
+                headers.insert(name, value);
+            }
+        }
+        headers
+    }
+
     /// One attempt at a whole answer.
     async fn ask(&self, body: Bytes, deadline: Instant) -> Result<Completion, Failure> {
         let response = self.send(body, deadline).await?;
@@ -165,7 +176,8 @@ impl Inner {
         pause: impl Fn(u32, &Failure) -> Option<Duration> + Sync,
         attempt: impl Fn(Bytes) -> BoxFuture<'a, Result<T, Failure>> + Sync,
     ) -> Result<T, Error> {
-        let render = || self.wire.body(&self.config.model, request, stream);
+        let limit = request.max_output_tokens.or(self.config.max_output_tokens);
+        let render = || self.wire.body(&self.config.model, request, limit, stream);
         let mut body = render()?;
         let mut failures = 0;
         loop {
@@ -201,7 +213,7 @@ impl Inner {
         let request = self
             .client
             .post(self.endpoint.clone())
-            .headers(self.headers.clone())
+            .headers(self.headers_now())
             .body(body);
         let response = timeout_at(limit, request.send()).await;
         let response = response

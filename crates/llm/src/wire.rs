@@ -11,14 +11,14 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName
 #[derive(Debug)]
 pub(crate) enum Wire {
     OpenAi(openai::Quirks),
-    Anthropic,
+    Anthropic(anthropic::Quirks),
 }
 
 impl Wire {
     pub(crate) fn new(kind: ProviderKind) -> Self {
         match kind {
             ProviderKind::OpenAi => Self::OpenAi(openai::Quirks::default()),
-            ProviderKind::Anthropic => Self::Anthropic,
+            ProviderKind::Anthropic => Self::Anthropic(anthropic::Quirks::default()),
         }
     }
 
@@ -42,7 +42,7 @@ impl Wire {
                 let base = base.strip_suffix(openai::PATH).unwrap_or(base);
                 format!("{base}{}", openai::PATH)
             }
-            Self::Anthropic => {
+            Self::Anthropic(_) => {
                 let base = base.strip_suffix("/messages").unwrap_or(base);
                 let base = base.strip_suffix("/v1").unwrap_or(base);
                 format!("{base}{}", anthropic::PATH)
@@ -63,7 +63,7 @@ impl Wire {
         let key = key.filter(|key| !key.is_empty());
         let (name, value) = match self {
             Self::OpenAi(_) => (AUTHORIZATION, key.map(|key| format!("Bearer {key}"))),
-            Self::Anthropic => {
+            Self::Anthropic(_) => {
                 let version = HeaderValue::from_static(anthropic::VERSION);
                 headers.insert(HeaderName::from_static("anthropic-version"), version);
                 (HeaderName::from_static("x-api-key"), key.map(str::to_owned))
@@ -79,16 +79,17 @@ impl Wire {
         Ok(headers)
     }
 
-    /// The request's body.
+    /// The request's body, for an answer of at most `limit` tokens.
     pub(crate) fn body(
         &self,
         model: &str,
         request: &ChatRequest,
+        limit: Option<u32>,
         stream: bool,
     ) -> Result<Bytes, Error> {
         let body = match self {
-            Self::OpenAi(quirks) => openai::body(model, request, stream, quirks),
-            Self::Anthropic => anthropic::body(model, request, stream),
+            Self::OpenAi(quirks) => openai::body(model, request, limit, stream, quirks),
+            Self::Anthropic(quirks) => anthropic::body(model, request, limit, stream, quirks),
         };
         body.map(Bytes::from)
             .map_err(|error| Error::BadStream(format!("the request is no JSON: {error}")))
@@ -96,8 +97,9 @@ impl Wire {
 
     /// Learns from a refusal what the server does not understand, so that the next [`Wire::body`] avoids it.
     pub(crate) fn learn(&self, refusal: &str) {
-        if let Self::OpenAi(quirks) = self {
-            quirks.learn(refusal);
+        match self {
+            Self::OpenAi(quirks) => quirks.learn(refusal),
+            Self::Anthropic(quirks) => quirks.learn(refusal),
         }
     }
 
@@ -105,7 +107,7 @@ impl Wire {
     pub(crate) fn reader(&self) -> Reader {
         match self {
             Self::OpenAi(_) => Reader::OpenAi,
-            Self::Anthropic => Reader::Anthropic,
+            Self::Anthropic(_) => Reader::Anthropic,
         }
     }
 }

@@ -100,7 +100,7 @@ codes! {
     /// Something broke on our side. The log has the reason under the request's `X-Request-Id`.
     Error = 500 "server_error" "error" "A server error occurred.";
     /// The server cannot take the request now (storage busy or away, or shutting down); `Retry-After` says when to try again.
-    Unavailable = 503 "server_error" "error" "The service is temporarily unavailable.";
+    Unavailable = 503 "server_error" "error" "A server error occurred.";
 }
 
 impl Code {

@@ -1,7 +1,7 @@
 //! The messages of a conversation, in the shapes clients know (ai-conversations.md 10).
 
-use crate::MessageId;
 use crate::json::{DEPTH_MAX, is_deeper_than};
+use crate::{MessageId, TicketId};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -66,6 +66,18 @@ pub struct Meta {
     /// The model's reasoning, in blocks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thinking: Vec<Value>,
+    /// The ticket that was opened with this answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<OpenedTicket>,
+}
+
+/// A ticket that was opened from a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenedTicket {
+    /// Its id.
+    pub id: TicketId,
+    /// Its number in the project.
+    pub number: i64,
 }
 
 impl Meta {
@@ -87,17 +99,23 @@ pub enum Interrupted {
     Cancelled,
     /// The model or the server failed in the middle.
     Failed,
+    /// It reached the longest length that one answer may have.
+    Length,
 }
 
 /// A piece of knowledge that an answer cites.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
-    /// The article's id.
-    pub article_id: Uuid,
+    /// The article's id; absent where it is no article.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub article_id: Option<Uuid>,
     /// The heading the passage stands under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heading: Option<String>,
-    /// The article's title.
+    /// The short id of the macro of the team's that it is instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macro_id: Option<String>,
+    /// The article's title, or the macro's name.
     pub title: String,
     /// Where the article can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]

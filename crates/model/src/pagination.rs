@@ -12,6 +12,19 @@ pub struct Bounds {
     pub max: Option<i64>,
 }
 
+impl Bounds {
+    /// A hundred at a time, or as many as the request says.
+    pub const PLAIN: Self = Self {
+        default: 100,
+        max: None,
+    };
+    /// A hundred at a time, and a thousand at most.
+    pub const THOUSAND: Self = Self {
+        default: 100,
+        max: Some(1000),
+    };
+}
+
 /// The part of a list that a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -108,10 +121,6 @@ mod tests {
     use super::*;
 
     const URL: &str = "http://h/api/p/";
-    const PLAIN: Bounds = Bounds {
-        default: 100,
-        max: None,
-    };
 
     fn links(query: &str, count: i64, bounds: Bounds) -> (Option<String>, Option<String>) {
         let page = Page::of(query, bounds).wrap(Vec::<()>::new(), count, URL, query);
@@ -135,16 +144,13 @@ mod tests {
             "offset=-3",
             "offset=x",
         ] {
-            assert_eq!(Page::of(query, PLAIN), plain, "{query}");
+            assert_eq!(Page::of(query, Bounds::PLAIN), plain, "{query}");
         }
     }
 
     #[test]
     fn the_maximum_cuts_the_limit() {
-        let bounds = Bounds {
-            default: 100,
-            max: Some(1000),
-        };
+        let bounds = Bounds::THOUSAND;
         assert_eq!(Page::of("limit=5000", bounds).limit, 1000);
         assert_eq!(
             Page::of("limit=99999999999999999999999", bounds).limit,
@@ -195,7 +201,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                links(query, count, PLAIN),
+                links(query, count, Bounds::PLAIN),
                 (next.map(str::to_owned), previous.map(str::to_owned)),
                 "{query}"
             );

@@ -1,8 +1,12 @@
 //! Persons: the customers of a project, and what events say about them (tickets.md 2.4, spec "Around the contract").
 
 use crate::{PersonId, Timestamp};
-use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{SerializeStruct as _, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
 use uuid::Uuid;
 
@@ -59,18 +63,10 @@ pub struct Person {
 impl Person {
     /// What people call them: address, else name, else an id, rather one that was not made by a machine.
     pub fn name(&self) -> String {
-        let text = |name: &&str| match self.properties.get(*name)? {
-            Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        };
-        let spoken = |id: &&String| Uuid::try_parse(id).is_err();
-        let id = || {
-            let ids = &self.distinct_ids;
-            let id = ids.iter().find(spoken).or(ids.first());
-            id.cloned().unwrap_or_default()
-        };
-        NAMES.iter().find_map(text).unwrap_or_else(id)
+        name(
+            NAMES.map(|name| self.properties.get(name)),
+            &self.distinct_ids,
+        )
     }
 
     /// Their address in the form in which addresses are compared.
@@ -87,6 +83,115 @@ impl Person {
         let ids = self.distinct_ids.iter().map(String::as_str);
         let lines: Vec<_> = texts.chain(ids.take(SEARCHED_IDS)).map(folded).collect();
         lines.join("\n")
+    }
+}
+
+/// A property that stands at the place of each of [`NAMES`], else an id, rather one that was not made by a machine.
+fn name(properties: [Option<&Value>; NAMES.len()], distinct_ids: &[String]) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let spoken = |id: &&String| Uuid::try_parse(id).is_err();
+    let id = || {
+        let id = distinct_ids.iter().find(spoken);
+        id.or(distinct_ids.first()).cloned().unwrap_or_default()
+    };
+    let mut properties = properties.into_iter().flatten();
+    properties.find_map(text).unwrap_or_else(id)
+}
+
+/// A person for showing, in the form in which clients get one (tickets.md 2.4). What is known about them stays the text
+/// that it is stored as: lists have many of them.
+#[derive(Clone, Debug, Serialize)]
+pub struct PersonView {
+    /// As in [`Person`].
+    pub id: PersonId,
+    /// [`Person::name`].
+    pub name: String,
+    /// As in [`Person`].
+    pub distinct_ids: Vec<String>,
+    /// As in [`Person`].
+    pub properties: Box<RawValue>,
+    /// As in [`Person`].
+    pub created_at: Timestamp,
+    /// As in [`Person`].
+    pub is_identified: bool,
+}
+
+impl PersonView {
+    /// A person of whom nobody has said who they are, first seen at the beginning of time.
+    ///
+    /// # Errors
+    /// When the properties are no JSON object.
+    pub fn new(
+        id: PersonId,
+        properties: String,
+        distinct_ids: Vec<String>,
+    ) -> serde_json::Result<Self> {
+        let Named(named) = serde_json::from_str(&properties)?;
+        Ok(Self {
+            id,
+            name: name(named.each_ref().map(Option::as_ref), &distinct_ids),
+            distinct_ids,
+            properties: RawValue::from_string(properties)?,
+            created_at: Timestamp::from_micros(0),
+            is_identified: false,
+        })
+    }
+}
+
+/// The properties at [`NAMES`]; the others are passed over.
+struct Named([Option<Value>; NAMES.len()]);
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Properties;
+
+        impl<'de> Visitor<'de> for Properties {
+            type Value = Named;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named, A::Error> {
+                let mut named = Named([const { None }; NAMES.len()]);
+                while let Some(Key(place)) = map.next_key()? {
+                    match place.and_then(|place| named.0.get_mut(place)) {
+                        Some(property) => *property = Some(map.next_value()?),
+                        None => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(named)
+            }
+        }
+
+        deserializer.deserialize_map(Properties)
+    }
+}
+
+/// The place of a property's name in [`NAMES`].
+struct Key(Option<usize>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+
+        impl Visitor<'_> for Name {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Key, E> {
+                Ok(Key(NAMES.iter().position(|known| *known == name)))
+            }
+        }
+
+        deserializer.deserialize_identifier(Name)
     }
 }
 

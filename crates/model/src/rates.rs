@@ -210,10 +210,16 @@ pub const LOGIN_ADDRESS: Throttle = Throttle {
     default: Limit::at(30, Per::Minute),
     doc: "attempts to sign in, for each address",
 };
-/// Attempts to sign in with one e-mail address, right or wrong.
+/// Attempts to sign in with one e-mail address, right or wrong: from one network, or in one browser that is known.
 pub const LOGIN_EMAIL: Throttle = Throttle {
     name: "login_email",
     default: Limit::at(30, Per::Hour),
+    doc: "attempts to sign in, for each e-mail address and network, or known browser",
+};
+/// Attempts to sign in with one e-mail address from all networks together, known browsers left out.
+pub const LOGIN_EMAIL_ANYWHERE: Throttle = Throttle {
+    name: "login_email_anywhere",
+    default: Limit::at(100, Per::Hour),
     doc: "attempts to sign in, for each e-mail address",
 };
 /// Requests of one visitor of the widget; counted for each session, else for each address.

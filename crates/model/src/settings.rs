@@ -7,6 +7,7 @@ pub use rule::Rule;
 
 use crate::error::{Code, FieldError};
 use crate::rates::{Limit, Throttle};
+use crate::tickets::{BusinessHours, OfficeHours};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -96,6 +97,8 @@ settings! {
     is_ai_data_processing_approved: bool = true, Rule::Boolean;
     /// Name of the time zone that days and office hours are counted in, such as `Europe/Berlin`.
     timezone: String = "UTC".to_owned(), Rule::Timezone;
+    /// When the office is open, in the project's time zone: for due times that are counted in office hours. Null: always.
+    business_hours: Option<OfficeHours> = None, Rule::OfficeHours;
     /// The assistant in tickets: `off`, `draft` (a person sends it) or `answer`.
     ai_replies: AiReplies = AiReplies::Off, Rule::Choice(&["off", "draft", "answer"]);
     /// The team may ask for a suggested reply to a ticket.
@@ -244,6 +247,11 @@ impl ProjectSettings {
             Some(setting) => self.set(name, &setting.rule.value_of_text(text)),
             None => self.set(name, &Value::Null),
         }
+    }
+
+    /// The office hours by the clocks of the project's time zone; `None`: always open.
+    pub fn business_hours(&self) -> Option<BusinessHours> {
+        self.business_hours.as_ref()?.in_zone(&self.timezone)
     }
 
     /// What the project sets for a throttle; `None` when the server's own rate holds.

@@ -7,13 +7,14 @@ mod dates;
 mod external;
 mod filters;
 mod messages;
+mod promise;
 mod sla;
 mod tags;
 mod triage;
 mod views;
 
 pub use assignee::{Assignee, AssigneeError};
-pub use business_hours::{BusinessHours, SlaUnit, due_after};
+pub use business_hours::{BusinessHours, OfficeHours, SlaUnit, due_after};
 pub use change::{Changed, NewTicket, TicketChange};
 pub use dates::parse_date;
 pub use external::ExternalChange;
@@ -22,6 +23,7 @@ pub use messages::{
     MESSAGE_MAX, MESSAGES_PAGE, Message, MessageError, NewMessage, PREVIEW_MAX, RICH_CONTENT_MAX,
     Side, author_name, preview, rich_content,
 };
+pub use promise::read_promise;
 pub use sla::{SlaNotice, due_notice};
 pub use tags::{TAG_MAX, TAGS_MAX, normal_tags, read_tags};
 pub use triage::Triage;

@@ -45,3 +45,7 @@ CREATE TABLE activity (
   PRIMARY KEY (project_id, id)
 );
 CREATE INDEX activity_list ON activity (project_id, scope, item_id, created_at DESC, id DESC);
+-- The project's whole log, and what is in it of one kind of thing or by one person.
+CREATE INDEX activity_time ON activity (project_id, created_at DESC, id DESC);
+CREATE INDEX activity_scope ON activity (project_id, scope, created_at DESC, id DESC);
+CREATE INDEX activity_user ON activity (project_id, user_id, created_at DESC, id DESC);

@@ -145,14 +145,24 @@ CREATE INDEX ticket_text_of ON ticket_text (project_id, ticket_id);
 
 -- Any part of a text of three characters or more.
 CREATE VIRTUAL TABLE ticket_search USING fts5 (text, content = 'ticket_text', content_rowid = 'search_id', tokenize = 'trigram case_sensitive 1'); -- sqlite
-CREATE TRIGGER ticket_text_inserted AFTER INSERT ON ticket_text BEGIN -- sqlite
-  INSERT INTO ticket_search (rowid, text) VALUES (new.search_id, new.text); -- sqlite
+-- New texts are indexed at the end of the transaction (lite/writer.rs): once for all operations that are committed
+-- together, as the index writes itself out at every savepoint.
+CREATE TABLE ticket_search_state ( -- sqlite
+  -- The newest text in the index.
+  indexed_until INTEGER NOT NULL -- sqlite
+); -- sqlite
+INSERT INTO ticket_search_state (indexed_until) VALUES (0); -- sqlite
+CREATE TRIGGER ticket_search_state_updated AFTER UPDATE ON ticket_search_state BEGIN -- sqlite
+  INSERT INTO ticket_search (rowid, text) SELECT search_id, text FROM ticket_text -- sqlite
+    WHERE search_id > old.indexed_until AND search_id <= new.indexed_until; -- sqlite
 END; -- sqlite
-CREATE TRIGGER ticket_text_updated AFTER UPDATE OF text ON ticket_text BEGIN -- sqlite
+CREATE TRIGGER ticket_text_updated AFTER UPDATE OF text ON ticket_text -- sqlite
+  WHEN old.search_id <= (SELECT indexed_until FROM ticket_search_state) BEGIN -- sqlite
   INSERT INTO ticket_search (ticket_search, rowid, text) VALUES ('delete', old.search_id, old.text); -- sqlite
   INSERT INTO ticket_search (rowid, text) VALUES (new.search_id, new.text); -- sqlite
 END; -- sqlite
-CREATE TRIGGER ticket_text_deleted AFTER DELETE ON ticket_text BEGIN -- sqlite
+CREATE TRIGGER ticket_text_deleted AFTER DELETE ON ticket_text -- sqlite
+  WHEN old.search_id <= (SELECT indexed_until FROM ticket_search_state) BEGIN -- sqlite
   INSERT INTO ticket_search (ticket_search, rowid, text) VALUES ('delete', old.search_id, old.text); -- sqlite
 END; -- sqlite
 

@@ -15,6 +15,8 @@ CREATE TABLE person (
   is_identified BOOLEAN NOT NULL,
   -- The property "email" in lower case; null when there is none.
   email TEXT,
+  -- The address that the project itself has said, in the same form: what browsers say of somebody leaves it alone.
+  vouched_email TEXT,
   -- What the search looks at: address, names and ids in one case (model::persons).
   search TEXT NOT NULL,
   created_at BIGINT NOT NULL,
@@ -22,6 +24,7 @@ CREATE TABLE person (
 );
 CREATE INDEX person_list ON person (project_id, created_at DESC, id DESC);
 CREATE INDEX person_email ON person (project_id, email, created_at, id) WHERE email IS NOT NULL;
+CREATE INDEX person_vouched_email ON person (project_id, vouched_email) WHERE vouched_email IS NOT NULL;
 
 CREATE TABLE person_distinct_id (
   project_id BIGINT NOT NULL,
@@ -29,6 +32,8 @@ CREATE TABLE person_distinct_id (
   person_id UUID NOT NULL,
   -- Place among the ids of the person: lower is older.
   position BIGINT NOT NULL,
+  -- The project itself has said that the id is this person's. Else a browser has, and anybody can send what those send.
+  is_vouched BOOLEAN NOT NULL,
   PRIMARY KEY (project_id, distinct_id),
   FOREIGN KEY (project_id, person_id) REFERENCES person (project_id, id)
 )

@@ -8,16 +8,60 @@ use model::{ProjectId, Timestamp, UserId};
 use serde_json::Value;
 use uuid::Uuid;
 
+macro_rules! list {
+    ($condition:literal, $limit:literal) => {
+        concat!(
+            "SELECT activity.id, activity.scope, activity.item_id, activity.activity, activity.detail, \
+               activity.client, activity.created_at, activity.user_id, \
+               users.id, users.uuid, users.distinct_id, users.first_name, users.last_name, users.email \
+             FROM activity LEFT JOIN users ON users.id = activity.user_id \
+             WHERE activity.project_id = ?1",
+            $condition,
+            " ORDER BY activity.created_at DESC, activity.id DESC ",
+            $limit
+        )
+    };
+}
+
+macro_rules! count {
+    ($condition:literal) => {
+        concat!(
+            "SELECT count(*) FROM activity WHERE activity.project_id = ?1",
+            $condition
+        )
+    };
+}
+
+// One statement for each way to narrow the list, so that each walks over an index in the list's order.
 statements! {
     INSERT = "INSERT INTO activity (project_id, id, scope, item_id, activity, user_id, detail, client, created_at) \
               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    LIST = "SELECT activity.id, activity.scope, activity.item_id, activity.activity, activity.detail, \
-                   activity.client, activity.created_at, activity.user_id, \
-                   users.id, users.uuid, users.distinct_id, users.first_name, users.last_name, users.email \
-            FROM activity LEFT JOIN users ON users.id = activity.user_id \
-            WHERE activity.project_id = ?1 AND activity.scope = ?2 AND activity.item_id = ?3 \
-            ORDER BY activity.created_at DESC, activity.id DESC LIMIT ?4 OFFSET ?5";
-    COUNT = "SELECT count(*) FROM activity WHERE project_id = ?1 AND scope = ?2 AND item_id = ?3";
+    LIST = list!("", "LIMIT ?2 OFFSET ?3");
+    COUNT = count!("");
+    LIST_OF_SCOPE = list!(" AND activity.scope = ?2", "LIMIT ?3 OFFSET ?4");
+    COUNT_OF_SCOPE = count!(" AND activity.scope = ?2");
+    LIST_OF_USER = list!(" AND activity.user_id = ?2", "LIMIT ?3 OFFSET ?4");
+    COUNT_OF_USER = count!(" AND activity.user_id = ?2");
+    LIST_OF_SCOPE_AND_USER = list!(" AND activity.scope = ?2 AND activity.user_id = ?3", "LIMIT ?4 OFFSET ?5");
+    COUNT_OF_SCOPE_AND_USER = count!(" AND activity.scope = ?2 AND activity.user_id = ?3");
+    LIST_OF_ITEM = list!(
+        " AND activity.scope = ?2 AND activity.item_id = ?3 \
+         AND (CAST(?4 AS BIGINT) IS NULL OR activity.user_id = ?4)",
+        "LIMIT ?5 OFFSET ?6"
+    );
+    COUNT_OF_ITEM = count!(
+        " AND activity.scope = ?2 AND activity.item_id = ?3 \
+         AND (CAST(?4 AS BIGINT) IS NULL OR activity.user_id = ?4)"
+    );
+}
+
+/// What a list of changes is narrowed to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ActivityFilters {
+    /// Only changes of one kind of thing, and perhaps of one such thing.
+    pub of: Option<(String, Option<String>)>,
+    /// Only those by this person.
+    pub by: Option<UserId>,
 }
 
 /// A change that is about to be recorded.
@@ -25,7 +69,7 @@ statements! {
 pub struct NewActivity {
     /// Time-ordered.
     pub id: Uuid,
-    /// The kind of thing that was changed, such as `Ticket`.
+    /// The kind of thing that was changed, `Ticket` or `Project`.
     pub scope: &'static str,
     /// Which one.
     pub item_id: String,
@@ -108,18 +152,44 @@ pub async fn append(c: &Conn, project: ProjectId, new: &NewActivity, now: Timest
     c.exec_one(INSERT, values).await
 }
 
-/// One page of what was done to a thing, newest first, and how much there is on all pages.
+/// One page of what was done in a project, newest first, and how much there is on all pages.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn list(
     c: &Conn,
     project: ProjectId,
-    scope: &str,
-    item_id: &str,
+    filters: &ActivityFilters,
     page: Page,
 ) -> Result<(Vec<Activity>, i64)> {
-    let count = c.one(COUNT, params![project, scope, item_id]).await?;
-    let values = params![project, scope, item_id, page.limit, page.offset];
-    Ok((c.all(LIST, values).await?, count))
+    let Page { limit, offset } = page;
+    match (&filters.of, filters.by) {
+        (None, None) => {
+            let count = c.one(COUNT, params![project]).await?;
+            let values = params![project, limit, offset];
+            Ok((c.all(LIST, values).await?, count))
+        }
+        (None, Some(user)) => {
+            let count = c.one(COUNT_OF_USER, params![project, user]).await?;
+            let values = params![project, user, limit, offset];
+            Ok((c.all(LIST_OF_USER, values).await?, count))
+        }
+        (Some((scope, None)), None) => {
+            let count = c.one(COUNT_OF_SCOPE, params![project, scope]).await?;
+            let values = params![project, scope, limit, offset];
+            Ok((c.all(LIST_OF_SCOPE, values).await?, count))
+        }
+        (Some((scope, None)), Some(user)) => {
+            let values = params![project, scope, user];
+            let count = c.one(COUNT_OF_SCOPE_AND_USER, values).await?;
+            let values = params![project, scope, user, limit, offset];
+            Ok((c.all(LIST_OF_SCOPE_AND_USER, values).await?, count))
+        }
+        (Some((scope, Some(item))), user) => {
+            let values = params![project, scope, item, user];
+            let count = c.one(COUNT_OF_ITEM, values).await?;
+            let values = params![project, scope, item, user, limit, offset];
+            Ok((c.all(LIST_OF_ITEM, values).await?, count))
+        }
+    }
 }

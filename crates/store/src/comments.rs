@@ -2,8 +2,9 @@
 
 use crate::activity::{self, NewActivity};
 use crate::statements::statements;
-use crate::tickets::{self, Scene, list::escaped};
-use crate::{Conn, FromRow, Result, Row, params};
+use crate::tickets::list::{escaped, is_indexed, phrase};
+use crate::tickets::{self, Scene};
+use crate::{Conn, Engine, FromRow, Result, Row, params};
 use model::comments::Cursor;
 use model::tickets::{Message, NewMessage, TicketKey, fold};
 use model::{MessageId, ProjectId, TicketId};
@@ -20,7 +21,7 @@ macro_rules! select {
 }
 
 macro_rules! page {
-    ($condition:literal, $side:literal, $order:literal, $limit:literal) => {
+    ($condition:expr, $side:literal, $order:literal, $limit:literal) => {
         concat!(
             select!(),
             " AND NOT m.is_deleted AND (CAST(?4 AS UUID) IS NULL OR m.source_comment = ?4)",
@@ -36,6 +37,32 @@ macro_rules! page {
     };
 }
 
+/// Those whose text is among the texts that a condition finds.
+macro_rules! found {
+    ($texts:literal) => {
+        concat!(
+            " AND m.id IN (SELECT s.source_id FROM ",
+            $texts,
+            " AND s.project_id = ?1)"
+        )
+    };
+}
+
+macro_rules! with_part {
+    () => {
+        found!("ticket_text s WHERE s.text LIKE ?5 ESCAPE '\\'")
+    };
+}
+
+macro_rules! with_indexed_part {
+    () => {
+        found!(
+            "ticket_search CROSS JOIN ticket_text s ON s.search_id = ticket_search.rowid \
+             WHERE ticket_search MATCH ?5"
+        )
+    };
+}
+
 macro_rules! of_ticket {
     () => {
         " AND m.ticket_id = ?5 AND (CAST(?6 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM ticket_text s \
@@ -47,6 +74,10 @@ statements! {
     FIND = concat!(select!(), " AND m.id = ?2");
     OLDER = page!("", "<", "DESC", " LIMIT ?5");
     NEWER = page!("", ">", "ASC", " LIMIT ?5");
+    OLDER_WITH_PART = page!(with_part!(), "<", "DESC", " LIMIT ?6");
+    NEWER_WITH_PART = page!(with_part!(), ">", "ASC", " LIMIT ?6");
+    OLDER_WITH_INDEXED_PART [sqlite] = page!(with_indexed_part!(), "<", "DESC", " LIMIT ?6");
+    NEWER_WITH_INDEXED_PART [sqlite] = page!(with_indexed_part!(), ">", "ASC", " LIMIT ?6");
     OLDER_OF_TICKET = concat!(
         select!(), " AND NOT m.is_deleted AND (CAST(?4 AS UUID) IS NULL OR m.source_comment = ?4)", of_ticket!(),
         " AND (m.created_at, m.id) < (?2, ?3) ORDER BY m.created_at DESC, m.id DESC LIMIT ?7"
@@ -84,7 +115,7 @@ impl FromRow for Comment {
 pub struct CommentFilters {
     /// Only those of a ticket.
     pub ticket: Option<TicketId>,
-    /// Only with this in their text, in any case; needs a ticket.
+    /// Only with this in their text, in any case.
     pub search: Option<String>,
     /// Only answers to this comment.
     pub source_comment: Option<Uuid>,
@@ -110,17 +141,29 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Comment>> {
     let source = filters.source_comment;
+    let text = filters.search.as_deref().map(fold);
+    let part = |text: &String| format!("%{}%", escaped(text));
     let Some(ticket) = filters.ticket else {
-        let statement = if cursor.is_forward { OLDER } else { NEWER };
-        let values = params![project, cursor.at, cursor.id, source, limit];
+        let Some(text) = text else {
+            let statement = if cursor.is_forward { OLDER } else { NEWER };
+            let values = params![project, cursor.at, cursor.id, source, limit];
+            return c.all(statement, values).await;
+        };
+        let is_indexed = c.engine() == Engine::Sqlite && is_indexed(&text);
+        let (statement, text) = match (is_indexed, cursor.is_forward) {
+            (true, true) => (OLDER_WITH_INDEXED_PART, phrase(&text)),
+            (true, false) => (NEWER_WITH_INDEXED_PART, phrase(&text)),
+            (false, true) => (OLDER_WITH_PART, part(&text)),
+            (false, false) => (NEWER_WITH_PART, part(&text)),
+        };
+        let values = params![project, cursor.at, cursor.id, source, &text, limit];
         return c.all(statement, values).await;
     };
     let statement = match cursor.is_forward {
         true => OLDER_OF_TICKET,
         false => NEWER_OF_TICKET,
     };
-    let part = |text: &String| format!("%{}%", escaped(&fold(text)));
-    let search = filters.search.as_ref().map(part);
+    let search = text.as_ref().map(part);
     let values = params![
         project, cursor.at, cursor.id, source, ticket, &search, limit
     ];

@@ -4,6 +4,7 @@
 //! is erased goes with it. *Doomed* files are seen by nobody any more; their row stays until the bytes have been
 //! removed, so that none are forgotten. Where files are locked, it is after tickets and before the event counter.
 
+use crate::sealed::SecretKey;
 use crate::statements::statements;
 use crate::{Conn, FromRow, Result, Row, params};
 use model::media::{MEDIA_PER_MESSAGE, Media, linked};
@@ -86,6 +87,27 @@ impl FromRow for Media {
             created_at: row.get()?,
         })
     }
+}
+
+/// What tokens are signed for.
+const PURPOSE: &str = "media";
+
+fn subject(project: ProjectId, id: MediaId) -> String {
+    format!("{project}/{id}")
+}
+
+/// The token in a file's address that opens it: the project's number and a signature.
+pub fn token(key: &SecretKey, project: ProjectId, id: MediaId) -> String {
+    let signature = key.sign(PURPOSE, &subject(project, id));
+    format!("{project}.{signature}")
+}
+
+/// The project that a good token names.
+pub fn project_of_token(key: &SecretKey, id: MediaId, token: &str) -> Option<ProjectId> {
+    let (project, signature) = token.split_once('.')?;
+    let project = ProjectId(project.parse().ok()?);
+    let is_good = key.verify(PURPOSE, &subject(project, id), signature);
+    is_good.then_some(project)
 }
 
 /// Notes a file whose bytes are about to be written. Nobody sees it until [`set_stored`].

@@ -10,7 +10,7 @@ use crate::{Engine, Error, FromRow, Result, Row};
 use sha2::{Digest, Sha256};
 
 /// The migrations in order: the first has number 1. A new file adds its line at the end.
-const MIGRATIONS: &[Migration] = &[
+pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration {
         name: "0001_tenancy",
         text: include_str!("../migrations/0001_tenancy.sql"),
@@ -62,6 +62,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration {
         name: "0013_statistics",
         text: include_str!("../migrations/0013_statistics.sql"),
+    },
+    Migration {
+        name: "0014_idempotency",
+        text: include_str!("../migrations/0014_idempotency.sql"),
     },
 ];
 

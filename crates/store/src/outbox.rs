@@ -38,6 +38,7 @@ statements! {
     /// What came too late is given up before anything is taken.
     EXPIRE = "UPDATE outbox SET state = 'failed', due_at = NULL, error = 'It was not sent in time.' \
               WHERE due_at IS NOT NULL AND due_at <= ?1 AND expires_at <= ?1";
+    COUNT_DUE = "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE due_at IS NOT NULL AND due_at <= ?1 LIMIT 1) due";
     DUE = concat!(
         "SELECT ", columns!(), " FROM outbox WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?2 /*lock*/"
     );
@@ -46,6 +47,9 @@ statements! {
             WHERE project_id = ?1 AND id = ?2 AND state = 'sending'";
     FAILED = "UPDATE outbox SET state = ?3, due_at = ?4, error = ?5 \
               WHERE project_id = ?1 AND id = ?2 AND state = 'sending'";
+    FIND = concat!("SELECT ", columns!(), " FROM outbox WHERE project_id = ?1 AND id = ?2");
+    QUEUE_AGAIN = "UPDATE outbox SET state = 'queued', attempts = 0, due_at = ?3 \
+                   WHERE project_id = ?1 AND id = ?2 AND state = 'failed' AND expires_at > ?3";
     ERASE = "DELETE FROM outbox WHERE (project_id, id) IN \
                (SELECT project_id, id FROM outbox WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)";
 }
@@ -167,6 +171,15 @@ pub async fn list(c: &Conn, project: ProjectId, page: Page) -> Result<(Vec<Mail>
     Ok((c.all(LIST, values).await?, count))
 }
 
+/// Whether there is anything to [`claim`].
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_due(c: &Conn, now: Timestamp) -> Result<bool> {
+    let due: i64 = c.one(COUNT_DUE, params![now]).await?;
+    Ok(due > 0)
+}
+
 /// Takes at most `limit` mails of any project that are to be sent now. Whoever does not say what came of one within
 /// `lease` gives it back. What is too late is given up.
 ///
@@ -212,6 +225,36 @@ pub async fn mark_failed(
     let error: String = error.chars().take(ERROR_MAX).collect();
     let values = params![project, id, state.as_str(), retry_at, &error];
     Ok(c.exec(FAILED, values).await? > 0)
+}
+
+/// What came of the wish to send a mail again.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resent {
+    /// It waits, as if it had just been written; why it failed is kept until the next attempt.
+    Queued(Box<Mail>),
+    /// It has not failed: it waits, is being sent, or was sent.
+    NotFailed,
+    /// It is of no use to anybody any more.
+    Expired,
+}
+
+/// Puts a mail that was given up back among those that wait. `None`: there is no such mail.
+///
+/// # Errors
+/// When the store fails.
+pub async fn resend(
+    c: &Conn,
+    project: ProjectId,
+    id: MailId,
+    now: Timestamp,
+) -> Result<Option<Resent>> {
+    let changed = c.exec(QUEUE_AGAIN, params![project, id, now]).await?;
+    let mail: Option<Mail> = c.find(FIND, params![project, id]).await?;
+    Ok(mail.map(|mail| match mail.state {
+        _ if changed > 0 => Resent::Queued(Box::new(mail)),
+        MailState::Failed => Resent::Expired,
+        _ => Resent::NotFailed,
+    }))
 }
 
 /// Erases at most `limit` mails that were written before a moment, whatever became of them. Returns how many.

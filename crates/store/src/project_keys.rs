@@ -10,7 +10,7 @@ statements! {
     INSERT = "INSERT INTO project_key (project_id, id, label, digest, mask, scopes, created_at) \
               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     LIST = "SELECT id, label, mask, scopes, created_at FROM project_key WHERE project_id = ?1 ORDER BY id";
-    DELETE = "DELETE FROM project_key WHERE project_id = ?1 AND id = ?2";
+    DELETE = "DELETE FROM project_key WHERE project_id = ?1 AND id = ?2 RETURNING label";
 }
 
 /// A key, without its secret.
@@ -69,10 +69,10 @@ pub async fn list(c: &Conn, project: ProjectId) -> Result<Vec<ProjectKey>> {
     c.all(LIST, params![project]).await
 }
 
-/// Takes a key away. `false`: there is none.
+/// Takes a key away, and gives its name; `None`: there is none.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn delete(c: &Conn, project: ProjectId, id: KeyId) -> Result<bool> {
-    Ok(c.exec(DELETE, params![project, id]).await? > 0)
+pub async fn delete(c: &Conn, project: ProjectId, id: KeyId) -> Result<Option<String>> {
+    c.find(DELETE, params![project, id]).await
 }

@@ -15,15 +15,16 @@ statements! {
     /// The others of the address are void from then on, too.
     USE = "UPDATE restore_token SET used_at = ?3 WHERE project_id = ?1 AND email = ?2 AND used_at IS NULL";
     /// By the address that the customer gave in the ticket; else by that of the person. Anybody can say of a person
-    /// what they like, so the latter counts only where nothing speaks against it: not for a ticket with another
-    /// address, nor for one whose customer the project vouched for, who needs no link.
+    /// what they like, so the latter counts only where the project itself has said it, and that the id is theirs; and
+    /// where nothing speaks against it: not for a ticket with another address, nor for one whose customer the project
+    /// vouched for, who needs no link.
     TICKETS = "SELECT id FROM ticket WHERE project_id = ?1 AND deleted_at IS NULL AND contact_email = ?2 \
                UNION SELECT t.id FROM person p \
-                 JOIN person_distinct_id d ON d.project_id = p.project_id AND d.person_id = p.id \
+                 JOIN person_distinct_id d ON d.project_id = p.project_id AND d.person_id = p.id AND d.is_vouched \
                  JOIN ticket t ON t.project_id = d.project_id AND t.distinct_id = d.distinct_id \
                    AND t.deleted_at IS NULL AND t.contact_email IS NULL \
                    AND (t.identity_verified IS NULL OR NOT t.identity_verified) \
-                 WHERE p.project_id = ?1 AND p.email = ?2 ORDER BY 1";
+                 WHERE p.project_id = ?1 AND p.vouched_email = ?2 ORDER BY 1";
     LOCK_TICKET = "SELECT id FROM ticket WHERE project_id = ?1 AND id = ?2 AND deleted_at IS NULL /*lock*/";
     MOVE = "UPDATE ticket SET widget_session_id = ?3 WHERE project_id = ?1 AND id = ?2";
     ERASE = "DELETE FROM restore_token WHERE (project_id, digest) IN \

@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument as _;
 
 statements! {
     // Reads a page of the file, which a mere `SELECT 1` does not.
@@ -159,9 +160,18 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        let trace = tracing::debug_span!(target: "otel", "write", otel.kind = "client", db.system.name = self.system());
         match &self.0 {
-            Backend::Lite(lite) => lite.write(operation).await,
-            Backend::Pg(pg) => pg.write(operation).await,
+            Backend::Lite(lite) => lite.write(operation).instrument(trace).await,
+            Backend::Pg(pg) => pg.write(operation).instrument(trace).await,
+        }
+    }
+
+    /// What OpenTelemetry calls the engine.
+    fn system(&self) -> &'static str {
+        match &self.0 {
+            Backend::Lite(_) => "sqlite",
+            Backend::Pg(_) => "postgresql",
         }
     }
 

@@ -127,15 +127,13 @@ pub async fn mark_read(c: &Conn, scene: &Scene, key: TicketKey) -> Result<Option
     if ticket.unread_team_count == 0 {
         return Ok(Some((ticket, false)));
     }
-    let mut totals = Totals::new(scene.project);
-    totals.remove(&ticket);
+    let before = ticket.clone();
     ticket.unread_team_count = 0;
-    rows::save(c, &ticket).await?;
+    rows::save(c, &before, &ticket).await?;
     let mut log = Log::new(scene);
     log.hidden("read", &ticket);
     log.write(c).await?;
-    totals.add(&ticket);
-    totals.write(c).await?;
+    Totals::moved(&before, &ticket).write(c).await?;
     Ok(Some((ticket, true)))
 }
 
@@ -155,13 +153,12 @@ pub async fn update(
     if let Some(Some(assignee)) = change.assignee {
         check_assignee(c, scene.organization, assignee).await?;
     }
-    let mut totals = Totals::new(scene.project);
-    totals.remove(&ticket);
+    let before = ticket.clone();
     let changed = ticket.apply(change, scene.now);
     if !changed.is_any() {
         return Ok(Some((ticket, changed)));
     }
-    rows::save(c, &ticket).await?;
+    rows::save(c, &before, &ticket).await?;
     if changed.is_resolving(&ticket) {
         reply_jobs::drop_reply_job(c, scene.project, ticket.id).await?;
     }
@@ -171,8 +168,7 @@ pub async fn update(
     let mut log = Log::new(scene);
     log.changed(c, &ticket, &changed).await?;
     log.write(c).await?;
-    totals.add(&ticket);
-    totals.write(c).await?;
+    Totals::moved(&before, &ticket).write(c).await?;
     Ok(Some((ticket, changed)))
 }
 

@@ -30,7 +30,7 @@ impl Gate {
     }
 
     /// Waits for a permit and uses it up.
-    pub(crate) async fn pass(&self) {
+    pub async fn pass(&self) {
         // Closed means open for good.
         if let Ok(permit) = self.0.acquire().await {
             permit.forget();

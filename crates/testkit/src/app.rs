@@ -11,6 +11,7 @@ use model::settings::ProjectSettings;
 use model::{
     Env, MemberLevel, OrganizationId, ProjectId, SystemRng, UserId, scopes::Scopes, secrets,
 };
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use store::organizations::{self, Organization};
@@ -41,6 +42,8 @@ pub struct Setup {
     pub redis: Option<RedisUrl>,
     /// How long its requests wait for Redis. By default long: what is tested must not depend on how busy the machine is.
     pub redis_patience: Duration,
+    /// How mails are sent. By default they are not.
+    pub mail: Option<mail::Config>,
 }
 
 impl Setup {
@@ -63,6 +66,7 @@ impl Setup {
             clock: Arc::default(),
             redis: None,
             redis_patience: crate::PATIENCE,
+            mail: None,
         })
     }
 
@@ -78,6 +82,7 @@ impl Setup {
             clock: self.clock.clone(),
             redis: self.redis.clone(),
             redis_patience: self.redis_patience,
+            mail: self.mail.clone(),
         }
     }
 
@@ -88,6 +93,17 @@ impl Setup {
         config.base_url = model.openai_url();
         config.max_retries = 0;
         self.assistant.answerer = Answerer::Model(Provider::new(config).unwrap());
+        self
+    }
+
+    /// Sends mails by way of this server, and looks for them often.
+    #[must_use]
+    pub fn mailed_by(mut self, server: SocketAddr) -> Self {
+        let server = format!("smtp://{server}").parse().unwrap();
+        let mut config = mail::Config::new(server, "thicket@example.com".parse().unwrap());
+        config.look_every = Duration::from_millis(10);
+        config.grace = Duration::from_millis(50);
+        self.mail = Some(config);
         self
     }
 
@@ -118,6 +134,10 @@ impl Setup {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = app.shutdown.clone();
         let server = tokio::spawn(api::serve(listener, router, self.serve, shutdown.clone()));
+        let mailing = self.mail.clone().map(|config| {
+            let (store, env) = (store.clone(), env.clone());
+            tokio::spawn(mail::run(store, env, config, shutdown.clone()))
+        });
         let http = crate::client::http_client();
         TestApp {
             base,
@@ -130,6 +150,7 @@ impl Setup {
             setup: self,
             shutdown,
             server,
+            mailing,
         }
     }
 }
@@ -152,6 +173,7 @@ pub struct TestApp {
     setup: Setup,
     shutdown: CancellationToken,
     server: JoinHandle<()>,
+    mailing: Option<JoinHandle<()>>,
 }
 
 /// A project with one member, who has a key for everything.
@@ -361,6 +383,9 @@ impl TestApp {
         self.shutdown.cancel();
         drained.await.unwrap();
         self.server.await.unwrap();
+        if let Some(mailing) = self.mailing {
+            mailing.await.unwrap();
+        }
         self.store.close().await;
         self.setup
     }

@@ -390,18 +390,35 @@ impl EventStream {
     /// The next event; `None` at the end of the stream. Fails the test when nothing comes for long.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
+            let raw = self.block().await?;
+            if !is_hint(&raw) {
+                return Some(Event::of(&raw));
+            }
+            self.hints.push(raw);
+        }
+    }
+
+    /// Reads on until this comment or hint. Fails the test when an event or the end comes first.
+    pub async fn until_hint(&mut self, wanted: &str) {
+        while let Some(raw) = self.block().await {
+            assert!(is_hint(&raw), "an event came before {wanted:?}: {raw}");
+            if raw == wanted {
+                return;
+            }
+            self.hints.push(raw);
+        }
+        panic!("the stream ended before {wanted:?}");
+    }
+
+    /// All up to and with the next empty line.
+    async fn block(&mut self) -> Option<String> {
+        loop {
             let fresh = &self.buffer[self.searched..];
             if let Some(end) = fresh.windows(2).position(|pair| pair == b"\n\n") {
                 let raw = self.buffer.split_to(self.searched + end + 2);
                 self.searched = 0;
-                let raw = std::str::from_utf8(&raw)
-                    .expect("events are UTF-8")
-                    .to_owned();
-                if raw.starts_with(':') || raw.starts_with("retry:") {
-                    self.hints.push(raw);
-                    continue;
-                }
-                return Some(Event::of(&raw));
+                let raw = std::str::from_utf8(&raw).expect("events are UTF-8");
+                return Some(raw.to_owned());
             }
             self.searched = self.buffer.len().saturating_sub(1);
             let chunk = tokio::time::timeout(PATIENCE, self.body.next())
@@ -409,9 +426,7 @@ impl EventStream {
                 .expect("the stream goes on");
             match chunk {
                 Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
-                Some(Err(_)) | None => {
-                    return None;
-                }
+                Some(Err(_)) | None => return None,
             }
         }
     }
@@ -436,6 +451,11 @@ impl EventStream {
         }
         events
     }
+}
+
+/// A comment, or how soon to come back.
+fn is_hint(block: &str) -> bool {
+    block.starts_with(':') || block.starts_with("retry:")
 }
 
 /// A random UUID.

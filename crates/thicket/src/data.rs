@@ -4,7 +4,8 @@ use crate::config::{BucketUrl, Config};
 use anyhow::{Context as _, bail};
 use blobs::{Blobs, Place};
 use model::Env;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::Path;
 use store::sealed::SecretKey;
 use store::{ATTACHMENTS, DATABASE_FILE, Store, StoreConfig, Target};
@@ -75,6 +76,22 @@ pub(crate) fn blobs(config: &Config) -> anyhow::Result<Blobs> {
     Blobs::open(&place).context("the place for uploaded files")
 }
 
+/// Writes a file that only its owner can read, over one that there is: also where the folder is open to others.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    // One from before may be open to others.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
+}
+
 /// Makes the data directory, readable by its owner only.
 ///
 /// # Errors
@@ -127,6 +144,23 @@ mod tests {
         secret_key(&config, &Env::system()).unwrap();
         let mode = fs::metadata(&config.data_dir).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_its_owners_alone_also_when_it_was_not() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["new", "old"] {
+            let path = dir.path().join(name);
+            if name == "old" {
+                fs::write(&path, "a longer text from before").unwrap();
+            }
+            write_private(&path, "secret").unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "secret");
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
     }
 
     #[tokio::test]

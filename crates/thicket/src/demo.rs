@@ -1,8 +1,11 @@
 //! `thicket demo`: a server with something in it to talk to.
 
+mod desk;
+mod sample;
+
 use crate::cli::{key, output, project, user};
 use crate::config::{Config, Switch};
-use crate::data::create_data_dir;
+use crate::data::{create_data_dir, write_private};
 use crate::serve::Server;
 use anyhow::{Context as _, bail};
 use assistant::Answerer;
@@ -60,7 +63,8 @@ pub(crate) async fn run(mut config: Config, env: &Env) -> anyhow::Result<()> {
 
 async fn fill(server: &Server, data_dir: &Path, env: &Env) -> anyhow::Result<Welcome> {
     let store = server.store();
-    let id = match find_project(store).await? {
+    let found = find_project(store).await?;
+    let id = match found {
         Some(id) => id,
         None => {
             let secret_key = server.secret_key().clone();
@@ -69,7 +73,6 @@ async fn fill(server: &Server, data_dir: &Path, env: &Env) -> anyhow::Result<Wel
             project.id
         }
     };
-    project::set(store, env, id, vec!["ai_replies=answer".to_owned()]).await?;
     let known = known_password(store, data_dir).await?;
     let password = known.clone().unwrap_or_else(|| secret(env));
     let person = NewUser {
@@ -82,8 +85,13 @@ async fn fill(server: &Server, data_dir: &Path, env: &Env) -> anyhow::Result<Wel
         },
     };
     create_data_dir(data_dir)?;
-    fs::write(data_dir.join(PASSWORD), &password).context("the demonstration's password")?;
+    write_private(&data_dir.join(PASSWORD), &password).context("the demonstration's password")?;
     let joined = user::create(store, env, person, id, None).await?;
+    if found.is_none() {
+        fill_desk(store, env, id, joined.user.clone()).await?;
+    }
+    // Only now, or the assistant would answer the sample's customers.
+    project::set(store, env, id, vec!["ai_replies=answer".to_owned()]).await?;
     let key = fresh_key(store, env, joined.user).await?;
     let folder = unpack_articles(data_dir)?;
     let report = import_dir(store, env, id, &folder, |_| {}).await?;
@@ -96,6 +104,38 @@ async fn fill(server: &Server, data_dir: &Path, env: &Env) -> anyhow::Result<Wel
         password,
         key,
     })
+}
+
+/// Puts the sample's colleagues, macros and tickets into a project, all of them or none.
+async fn fill_desk(store: &Store, env: &Env, id: ProjectId, me: User) -> anyhow::Result<()> {
+    let desk = sample::read()?;
+    let mut agents = Vec::new();
+    for agent in &desk.agents {
+        let colleague = NewUser {
+            email: agent.email.clone(),
+            name: agent.name.clone(),
+            password_hash: None,
+        };
+        let joined = user::create(store, env, colleague, id, None).await?;
+        agents.push(joined.user);
+    }
+    let people = desk::people(me, agents);
+    let now = env.now();
+    store
+        .write(move |c| {
+            Box::pin(async move {
+                let project = projects::find(c, id).await?;
+                let project = project.ok_or_else(|| project::unknown(id))?;
+                let place = desk::Place {
+                    project: id,
+                    organization: project.organization_id,
+                    people,
+                    now,
+                };
+                desk::play(c, &place, desk).await
+            })
+        })
+        .await
 }
 
 /// The password of an earlier start, if it is still the right one.

@@ -2,7 +2,7 @@
 //!
 //! The test compares; `UPDATE_DOCS=1 cargo test -p thicket` writes.
 
-use crate::config::{KEYS, Reach};
+use crate::config::KEYS;
 use model::rates::THROTTLES;
 use model::settings::SETTINGS;
 use serde_json::Value;
@@ -60,7 +60,7 @@ fn settings() -> String {
         "| Environment | `thicket.toml` | Flag | Default | |\n|---|---|---|---|---|\n",
     );
     for key in KEYS {
-        let flag = if key.secret || key.reach == Reach::Nobody {
+        let flag = if key.secret {
             "none".to_owned()
         } else {
             format!("`--{}`", key.flag())

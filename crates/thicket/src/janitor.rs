@@ -1,9 +1,10 @@
 //! Erases, in the background, what was deleted long enough ago, files that nothing needs, and sessions that have expired.
 
 use api::App;
+use model::idempotency::KEY_LIVES;
 use model::{Env, Timestamp};
 use std::time::Duration;
-use store::{Store, erasure, outbox, restore, sessions, tickets};
+use store::{Store, erasure, idempotency, outbox, restore, sessions, tickets};
 use tokio_util::sync::CancellationToken;
 
 /// Between two rounds. Nobody waits for the end of a grace that is counted in days.
@@ -23,6 +24,9 @@ const MAIL_LIVES: Duration = Duration::from_secs(30 * 86_400);
 
 /// How long it is known of a link for restoring that it came too late, or was used.
 const TOKEN_LIVES: Duration = Duration::from_secs(7 * 86_400);
+
+/// Keys of requests that were sent once forgotten in one transaction.
+const KEYS_AT_ONCE: i64 = 500;
 
 /// Sessions forgotten in one transaction.
 const SESSIONS_AT_ONCE: i64 = 500;
@@ -53,6 +57,13 @@ pub(crate) async fn run(app: App, grace: Duration, stop: CancellationToken) {
             Ok(0) => {}
             Ok(sessions) => tracing::info!(sessions, "forgot expired sessions"),
             Err(error) => tracing::warn!(%error, "expired sessions could not be forgotten"),
+        }
+        match forget_keys(&store, &env, &stop).await {
+            Ok(0) => {}
+            Ok(keys) => tracing::info!(keys, "forgot the keys of earlier requests"),
+            Err(error) => {
+                tracing::warn!(%error, "the keys of earlier requests could not be forgotten")
+            }
         }
         match erase(&store, &env, grace, &stop).await {
             Ok(0) => {}
@@ -142,6 +153,21 @@ async fn forget_sessions(store: &Store, env: &Env, stop: &CancellationToken) -> 
             .write(move |c| {
                 Box::pin(async move { sessions::delete_expired(c, now, SESSIONS_AT_ONCE).await })
             })
+            .await?;
+        total += forgotten;
+        if forgotten == 0 {
+            break;
+        }
+    }
+    Ok(total)
+}
+
+async fn forget_keys(store: &Store, env: &Env, stop: &CancellationToken) -> store::Result<u64> {
+    let before = deadline(env, KEY_LIVES);
+    let mut total = 0;
+    while !stop.is_cancelled() {
+        let forgotten = store
+            .write(move |c| Box::pin(idempotency::erase(c, before, KEYS_AT_ONCE)))
             .await?;
         total += forgotten;
         if forgotten == 0 {

@@ -10,8 +10,15 @@ mod docs;
 mod janitor;
 mod logging;
 mod serve;
+#[cfg(feature = "otlp")]
+mod traces;
 
 use std::process::ExitCode;
+
+/// Rows are made on the store's threads and freed on the web server's, which the C library's allocator takes badly
+/// (docs/decisions/0011).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     cli::run()

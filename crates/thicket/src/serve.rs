@@ -1,6 +1,6 @@
 //! The server's life: from opening the store to the last answer.
 
-use crate::config::{Config, ConfigError, Provider, StatusCodes, Switch};
+use crate::config::{BaseUrl, Config, ConfigError, Provider, StatusCodes, Switch};
 use crate::{clockwork, data, janitor};
 use anyhow::Context as _;
 use api::{ApiConfig, App, ServeConfig};
@@ -136,6 +136,10 @@ impl Server {
         );
         let janitor = tokio::spawn(janitor::run(app.clone(), config.delete_grace, stop.clone()));
         let clockwork = tokio::spawn(clockwork::run(app.clone(), stop.clone()));
+        let mailing = mail_config(config).map(|mail| {
+            let (store, env) = (app.store.clone(), app.env.clone());
+            tokio::spawn(mail::run(store, env, mail, stop.clone()))
+        });
         let pages = web::router(&web::Config {
             static_dir: config.static_dir.clone(),
             help: self.help,
@@ -169,6 +173,9 @@ impl Server {
             .await
             .context("the erasing of deleted conversations failed")?;
         clockwork.await.context("the look for due tickets failed")?;
+        if let Some(mailing) = mailing {
+            mailing.await.context("the sending of mails failed")?;
+        }
         self.store.close().await;
         tracing::info!("stopped");
         Ok(())
@@ -219,9 +226,37 @@ fn announce(config: &Config, address: SocketAddr, store: &Store) {
     if config.rate_limits == Switch::Off {
         tracing::warn!("all throttles are off");
     }
+    #[cfg(not(feature = "otlp"))]
     if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_some() {
-        tracing::warn!("OTEL_EXPORTER_OTLP_ENDPOINT is set, but this version exports no traces");
+        tracing::warn!(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but this program was built without the feature otlp, and exports no \
+             traces"
+        );
     }
+}
+
+/// How mails are sent; `None`: they are not.
+fn mail_config(config: &Config) -> Option<mail::Config> {
+    let server = config.smtp_url.clone()?;
+    let from = config.mail_from.clone().or_else(|| sender_of(config));
+    let mail = mail::Config::new(server, from?);
+    tracing::info!(server = mail.server.place(), from = %mail.from, "mails are sent");
+    Some(mail)
+}
+
+/// Who mails are from when nobody says it: the account that sends them, else the host that they lead to.
+fn sender_of(config: &Config) -> Option<mail::From> {
+    let account = config.smtp_url.as_ref()?.account();
+    let host = config.public_url.as_ref().and_then(BaseUrl::host);
+    let candidates = [
+        account.map(str::to_owned),
+        host.map(|host| format!("thicket@{host}")),
+        Some("thicket@localhost".to_owned()),
+    ];
+    candidates
+        .into_iter()
+        .flatten()
+        .find_map(|address| address.parse().ok())
 }
 
 fn answerer(config: &Config) -> anyhow::Result<Answerer> {
@@ -235,6 +270,10 @@ fn answerer(config: &Config) -> anyhow::Result<Answerer> {
         Provider::Anthropic => llm::ProviderKind::Anthropic,
     };
     let mut provider = llm::ProviderConfig::new(kind, model_name(config));
+    #[cfg(feature = "otlp")]
+    {
+        provider.trace_headers = crate::traces::headers;
+    }
     if let Some(url) = &config.llm_base_url {
         provider.base_url.clone_from(&url.0);
     }
@@ -243,6 +282,7 @@ fn answerer(config: &Config) -> anyhow::Result<Answerer> {
     provider.timeouts.begin = config.llm_timeout;
     provider.timeouts.idle = config.llm_idle_timeout;
     provider.timeouts.total = config.llm_answer_timeout;
+    provider.max_output_tokens = config.llm_max_output_tokens.map(|tokens| tokens.0);
     let provider = llm::Provider::new(provider).context("the language model's settings")?;
     Ok(Answerer::Model(provider))
 }
@@ -262,6 +302,10 @@ fn api_config(config: &Config) -> ApiConfig {
         body_limit: config.body_limit.0,
         rate_limits: config.rate_limits == Switch::On,
         rates: rates_of(config),
+        #[cfg(feature = "otlp")]
+        traces: api::JoinTrace(crate::traces::join),
+        #[cfg(not(feature = "otlp"))]
+        traces: ApiConfig::default().traces,
         status_codes: match config.status_codes {
             StatusCodes::Published => api::StatusCodes::Published,
             StatusCodes::Observed => api::StatusCodes::Observed,
@@ -282,6 +326,10 @@ fn rates_of(config: &Config) -> HashMap<&'static str, Limit> {
         (rates::API_SUSTAINED.name, config.api_sustained),
         (rates::LOGIN_ADDRESS.name, config.login_address),
         (rates::LOGIN_EMAIL.name, config.login_email),
+        (
+            rates::LOGIN_EMAIL_ANYWHERE.name,
+            config.login_email_anywhere,
+        ),
         (rates::REPLY_BURST.name, config.reply_burst),
         (rates::REPLY_SUSTAINED.name, config.reply_sustained),
         (rates::SUGGEST_BURST.name, config.suggest_burst),

@@ -89,7 +89,7 @@ fn find<'a>(name: &'a str, request: &HeaderMap) -> Option<Found<'a>> {
 }
 
 /// Whether `Accept-Encoding` names a coding, and not to forbid it.
-fn accepts(request: &HeaderMap, coding: &str) -> bool {
+pub fn accepts(request: &HeaderMap, coding: &str) -> bool {
     request
         .get_all(header::ACCEPT_ENCODING)
         .iter()

@@ -7,6 +7,8 @@ mod help;
 
 pub use help::HelpPage;
 
+pub use app::accepts;
+
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

@@ -1,5 +1,5 @@
-/** Who changed what. */
-import { get } from "./client.ts";
+/** Who changed what (`/api/projects/:id/activity_log/`). */
+import { get, type QueryValue } from "./client.ts";
 import type { Page, UserBasic } from "./types.ts";
 
 export interface Change {
@@ -10,6 +10,8 @@ export interface Change {
 
 export interface Activity {
   id: string;
+  scope: string;
+  item_id: string;
   activity: string;
   created_at: string;
   user: UserBasic | null;
@@ -17,9 +19,18 @@ export interface Activity {
   detail: { name?: string; changes?: Change[] };
 }
 
+const base = (project: number) => `/api/projects/${project}/activity_log/`;
+
 /** Of one ticket, the newest first. */
 export const listOfTicket = (project: number, ticket: string, signal?: AbortSignal) =>
-  get<Page<Activity>>(`/api/projects/${project}/activity_log/`, {
-    query: { scope: "Ticket", item_id: ticket, page_size: 100, limit: 100 },
+  get<Page<Activity>>(base(project), {
+    query: { scope: "Ticket", item_id: ticket, limit: 100 },
     signal,
   });
+
+/** Of the whole project, the newest first; narrowed by `scope` and `user`. */
+export const list = (
+  project: number,
+  query: Record<"scope" | "user" | "limit" | "offset", QueryValue>,
+  signal?: AbortSignal,
+) => get<Page<Activity>>(base(project), { query, signal });

@@ -52,12 +52,17 @@ export interface RequestOptions {
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
   timeoutMs?: number;
+  /** It is sent to its end also when the page goes away. */
+  keepalive?: boolean;
 }
 
 const TIMEOUT_MS = 30_000;
 /** Waits before a read is tried again. */
 const RETRY_AFTER_MS = [250, 1_000];
 const WORTH_RETRYING = new Set([502, 503, 504]);
+
+/** The detail of every failure that is the server's own. */
+const SAYS_NOTHING = "A server error occurred.";
 
 type Listener = () => void;
 const signedOutListeners = new Set<Listener>();
@@ -105,10 +110,10 @@ export async function request<T>(
 export async function open(
   method: string,
   path: string,
-  { query, body, headers, signal, timeoutMs = TIMEOUT_MS }: RequestOptions = {},
+  { query, body, headers, signal, timeoutMs = TIMEOUT_MS, keepalive = false }: RequestOptions = {},
 ): Promise<Response> {
   const request: Record<string, string> = { Accept: "application/json", ...headers };
-  const init: RequestInit = { method, headers: request, credentials: "same-origin" };
+  const init: RequestInit = { method, headers: request, credentials: "same-origin", keepalive };
   if (method !== "GET") {
     const token = csrfToken();
     if (token) request["X-CSRFToken"] = token;
@@ -152,14 +157,23 @@ async function failureOf(response: Response): Promise<ApiError> {
     return typeof value === "string" ? value : null;
   };
   const seconds = Number(response.headers.get("Retry-After") ?? NaN);
+  const detail = text("detail") ?? text("error");
   return new ApiError(
     response.status,
     text("code") ?? text("error_type") ?? "error",
-    text("detail") ?? text("error") ?? `The server answered ${response.status}.`,
+    detail && detail !== SAYS_NOTHING ? detail : sentenceFor(response.status),
     text("attr"),
     Number.isFinite(seconds) ? seconds * 1000 : null,
     body,
   );
+}
+
+/** For an answer that does not say what is wrong: the server's own, or one of a proxy in between. */
+function sentenceFor(status: number): string {
+  if (status === 503) return "The server is busy. Please try again in a moment.";
+  if (status === 413) return "This is more than the server takes at once.";
+  if (status < 500) return `The server did not take this (${status}).`;
+  return `The server has a problem (${status}). Please try again in a moment.`;
 }
 
 function isWorthRetrying(error: unknown): boolean {

@@ -32,6 +32,8 @@ const base = (project: number) => `/api/projects/${project}/conversations/macros
 
 export const list = (project: number) => get<Page<Macro>>(base(project), { query: { limit: 500 } });
 
+export const find = (project: number, shortId: string) => get<Macro>(`${base(project)}${shortId}/`);
+
 export const create = (project: number, macro: MacroChange) => post<Macro>(base(project), macro);
 
 export const update = (project: number, shortId: string, change: MacroChange) =>

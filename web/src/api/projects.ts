@@ -16,6 +16,10 @@ export const find = (projectId: number) => get<Project>(base(projectId));
 export const update = (projectId: number, change: ProjectChange) =>
   patch<Project>(base(projectId), change);
 
+/** The present secret token. The activity log says who has read it. */
+export const revealSecret = (projectId: number) =>
+  post<{ secret_token: string }>(`${base(projectId)}reveal_secret_token/`);
+
 /** A new secret token; the one before it stays good until it is dropped. */
 export const rotateSecret = (projectId: number) =>
   post<{ secret_token: string }>(`${base(projectId)}rotate_secret_token/`);

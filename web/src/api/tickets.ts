@@ -1,4 +1,5 @@
 /** Tickets of a project, and what is done with them (`/api/projects/:id/conversations/tickets/`). */
+import { uuid } from "../lib/uuid.ts";
 import { del, get, patch, post, type QueryValue } from "./client.ts";
 import type { Page, Schemas, UserBasic } from "./types.ts";
 
@@ -87,8 +88,11 @@ export const listMessages = (
   signal?: AbortSignal,
 ) => get<Page<TicketMessage>>(`${one(project, id)}messages/`, { query, signal });
 
-export const reply = (project: number, id: string, message: NewReply) =>
-  post<TicketMessage>(`${one(project, id)}reply/`, message);
+/** `attempt` names it: sent again under the same name, within a day, it is not made twice. */
+export const reply = (project: number, id: string, message: NewReply, attempt: string) =>
+  post<TicketMessage>(`${one(project, id)}reply/`, message, {
+    headers: { "Idempotency-Key": attempt },
+  });
 
 export const updateNote = (project: number, id: string, note: string, message: string) =>
   patch<TicketMessage>(`${one(project, id)}notes/${note}/`, { message });
@@ -102,11 +106,35 @@ export const suggestReply = (project: number, id: string, signal?: AbortSignal) 
 export const merge = (project: number, id: string, target: string) =>
   post<Schemas["TicketMerged"]>(`${one(project, id)}merge/`, { target_ticket_id: target });
 
-/** Says that we look at a ticket, and learns who else does. To be repeated within 30 s. */
-export const lookAt = (project: number, id: string, isTyping: boolean) =>
-  post<{ viewers: (UserBasic & { is_typing?: boolean })[] }>(`${one(project, id)}presence/`, {
-    is_typing: isTyping,
+/** Sets the due time to so many of the project's office hours from now on. */
+export const promise = (
+  project: number,
+  id: string,
+  { amount, unit }: { amount: number; unit: "minute" | "hour" | "day" },
+) =>
+  patch<Ticket>(one(project, id), {
+    sla_amount: amount,
+    sla_unit: unit,
+    sla_business_hours: "project",
   });
+
+/** This window: whoever closes one of two has not left. */
+const TAB = uuid();
+
+/** Says that we look at a ticket, and learns who else does. To be repeated within 30 s; typing counts for 8 s. */
+export const lookAt = (project: number, id: string, isTyping: boolean) =>
+  post<{ viewers: UserBasic[] }>(`${one(project, id)}presence/`, {
+    is_typing: isTyping,
+    tab: TAB,
+  });
+
+/** Says that we look at it no more; also while the page goes away. */
+export const leave = (project: number, id: string) =>
+  post<unknown>(
+    `${one(project, id)}presence/`,
+    { is_leaving: true, tab: TAB },
+    { keepalive: true },
+  );
 
 export const bulkUpdateStatus = (project: number, ids: string[], status: Status) =>
   post<Schemas["TicketBulkStatusResult"]>(`${base(project)}bulk_update_status/`, { ids, status });

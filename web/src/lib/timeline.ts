@@ -1,12 +1,14 @@
 /** A ticket's history in one line of time: messages, what was done in between, and where a new day begins. */
-import type { Activity, Change } from "~/api/activity";
-import type { TicketMessage } from "~/api/tickets";
-import { PRIORITY_WORDS, STATUS_WORDS } from "./tickets";
-import { dayName, isSameDay, until } from "./time";
+import type { Activity } from "~/api/activity";
+import type { Assignee, TicketMessage } from "~/api/tickets";
+import { describe } from "./activity";
+import { dayName, isSameDay } from "./time";
 
 export type Entry =
   | { kind: "day"; key: string; label: string }
   | { kind: "message"; key: string; message: TicketMessage; follows: boolean }
+  /** Suggestions that a newer one has taken the place of, drawn as one line. */
+  | { kind: "suggestions"; key: string; messages: TicketMessage[] }
   | { kind: "activity"; key: string; who: string; text: string; at: string };
 
 /** Messages of one author so close together are drawn as one block. */
@@ -16,9 +18,12 @@ export function timeline(
   messages: TicketMessage[],
   activities: Activity[],
   nameOf: (user: NonNullable<Activity["user"]>) => string,
+  /** A suggestion that the page shows beside the messages already. */
+  shownElsewhere: string | null = null,
+  nameOfAssignee?: (assignee: Assignee) => string,
 ): Entry[] {
   const entries: Entry[] = [];
-  const done = activities.filter((activity) => describe(activity) !== null);
+  const done = activities.filter((activity) => describe(activity, nameOfAssignee) !== null);
   let lastAt: string | null = null;
   let before: TicketMessage | null = null;
   let next = 0;
@@ -35,15 +40,23 @@ export function timeline(
       next += 1;
       day(one.created_at);
       const who = one.user ? nameOf(one.user) : "Thicket";
-      const text = describe(one) ?? "";
+      const text = describe(one, nameOfAssignee) ?? "";
       entries.push({ kind: "activity", key: one.id, who, text, at: one.created_at });
       before = null;
     }
   };
 
+  const newest = messages.findLast(isSuggestion);
   for (const message of messages) {
     doneUpTo(message.created_at);
     day(message.created_at);
+    if (isSuggestion(message) && (message !== newest || message.content === shownElsewhere)) {
+      const last = entries.at(-1);
+      if (last?.kind === "suggestions") last.messages.push(message);
+      else entries.push({ kind: "suggestions", key: message.id, messages: [message] });
+      before = null;
+      continue;
+    }
     entries.push({
       kind: "message",
       key: message.id,
@@ -56,42 +69,17 @@ export function timeline(
   return entries;
 }
 
+/** A reply that the assistant suggests: a note that only the team sees. */
+export function isSuggestion(message: TicketMessage): boolean {
+  return message.is_private && message.author_type === "AI";
+}
+
 function isTogether(a: TicketMessage, b: TicketMessage): boolean {
   return (
     a.author_type === b.author_type &&
     a.author_name === b.author_name &&
+    a.created_by?.id === b.created_by?.id &&
     a.is_private === b.is_private &&
     new Date(b.created_at).getTime() - new Date(a.created_at).getTime() < TOGETHER_MS
   );
-}
-
-/** What was done, as the rest of a sentence that begins with who did it; null for what goes without saying. */
-export function describe(activity: Activity): string | null {
-  const changes = activity.detail.changes ?? [];
-  if (activity.activity === "created") return "opened the ticket";
-  if (activity.activity === "merged") return "merged tickets";
-  if (activity.activity === "deleted") return "deleted the ticket";
-  const parts = changes.map(describeChange).filter((part) => part !== null);
-  return parts.length > 0 ? parts.join(" and ") : null;
-}
-
-function describeChange({ field, after }: Change): string | null {
-  if (field === "status") return `set the status to ${word(STATUS_WORDS, after)}`;
-  if (field === "priority") {
-    return after ? `set the priority to ${word(PRIORITY_WORDS, after)}` : "removed the priority";
-  }
-  if (field === "assignee") {
-    if (!after) return "unassigned it";
-    const { user, role } = after as { user?: { email?: string }; role?: { name?: string } };
-    return `assigned it to ${role?.name ?? user?.email ?? "somebody"}`;
-  }
-  if (field === "snoozed_until")
-    return after ? `snoozed it until ${until(String(after))}` : "brought it back";
-  if (field === "sla_due_at")
-    return after ? `made it due ${until(String(after))}` : "removed the due date";
-  return null;
-}
-
-function word(words: Record<string, string>, value: unknown): string {
-  return (words[String(value)] ?? String(value)).toLowerCase();
 }

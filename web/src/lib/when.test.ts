@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseWhen, presets } from "./when.ts";
+import { duePresets, officeSpanWords, parseOfficeSpan, parseWhen, presets } from "./when.ts";
 
 // A Wednesday.
 const NOW = new Date(2026, 10, 25, 14, 20);
@@ -52,8 +52,27 @@ describe("what is no point in time to come is none", () => {
 test("presets lie ahead, each with a name of its own", () => {
   for (const hour of [0, 9, 15, 18, 23]) {
     const now = new Date(2026, 10, 25, hour, 5);
-    const found = presets(now);
-    expect(found.every((preset) => preset.at > now)).toBe(true);
-    expect(new Set(found.map((preset) => preset.label)).size).toBe(found.length);
+    for (const found of [presets(now), duePresets(now)]) {
+      expect(found.every((preset) => preset.at > now)).toBe(true);
+      expect(new Set(found.map((preset) => preset.label)).size).toBe(found.length);
+    }
   }
 });
+
+test.each([
+  ["4 office hours", "4 office hours"],
+  ["in 2 office days", "2 office days"],
+  ["an office hour", "1 office hour"],
+  ["1.5 Business Hours", "1.5 office hours"],
+  ["30 office minutes", "30 office minutes"],
+  ["4oh", "4 office hours"],
+  ["4 working days", "4 office days"],
+])("%s are counted by the office", (words, expected) => {
+  const span = parseOfficeSpan(words);
+  expect(span && officeSpanWords(span)).toBe(expected);
+});
+
+test.each(["", "4 hours", "0 office hours", "office", "some office hours", "4 office weeks"])(
+  "“%s” is no amount of office hours",
+  (words) => expect(parseOfficeSpan(words)).toBeNull(),
+);

@@ -167,3 +167,42 @@ export function presets(now = new Date()): Preset[] {
     ...of("In a month", "1 month"),
   ];
 }
+
+/** An amount of the project's office hours, as the server counts it. */
+export interface OfficeSpan {
+  amount: number;
+  unit: "minute" | "hour" | "day";
+}
+
+/** "4 office hours", "in 2 office days", "90 office minutes", "4oh"; null if the words mean none. */
+export function parseOfficeSpan(words: string): OfficeSpan | null {
+  const text = words.trim().toLowerCase().replace(/\s+/g, " ");
+  const found =
+    /^(?:in )?(an?|\d+(?:\.\d+)?) ?(?:(?:office|business|working|work) ?(minute|hour|day)s?|o([mhd]))$/.exec(
+      text,
+    );
+  if (!found) return null;
+  const amount = /^an?$/.test(found[1] ?? "") ? 1 : Number(found[1]);
+  const unit = found[2] ?? { m: "minute", h: "hour", d: "day" }[found[3] ?? ""];
+  if (!(amount > 0) || (unit !== "minute" && unit !== "hour" && unit !== "day")) return null;
+  return { amount, unit };
+}
+
+/** `4 office hours`. */
+export const officeSpanWords = ({ amount, unit }: OfficeSpan) =>
+  `${amount} office ${unit}${amount === 1 ? "" : "s"}`;
+
+/** What customers are promised most, in plain time. */
+export function duePresets(now = new Date()): Preset[] {
+  const of = (label: string, words: string): Preset[] => {
+    const at = parseWhen(words, now);
+    return at ? [{ label, at }] : [];
+  };
+  return [
+    ...of("In an hour", "1h"),
+    ...of("In four hours", "4h"),
+    ...of("Today 18:00", "today 18:00"),
+    ...of("Tomorrow", "tomorrow"),
+    ...of("Next Monday", "monday"),
+  ];
+}

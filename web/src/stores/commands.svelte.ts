@@ -28,21 +28,23 @@ class Commands {
   isMenuOpen = $state(false);
   isSheetOpen = $state(false);
 
-  readonly #offers = new Set<() => Command[]>();
+  readonly #offers = new Map<() => Command[], { isEverywhere: boolean }>();
   #version = $state(0);
   readonly list: Command[] = $derived.by(() => {
     void this.#version;
-    // What came last is nearest to what one does, and comes first.
-    return [...this.#offers].reverse().flatMap((offer) => offer());
+    // What is offered here is nearer to what one does than what is offered everywhere, and the latest is nearest.
+    const rank = (offer: () => Command[]) => Number(this.#offers.get(offer)?.isEverywhere);
+    const offers = [...this.#offers.keys()].reverse().toSorted((a, b) => rank(a) - rank(b));
+    return offers.flatMap((offer) => offer());
   });
 
   #prefix: string | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Offers commands until the returned function is called: made for `$effect`. */
-  offer(commands: () => Command[]): () => void {
+  offer(commands: () => Command[], { isEverywhere = false } = {}): () => void {
     const changed = () => untrack(() => (this.#version += 1));
-    this.#offers.add(commands);
+    this.#offers.set(commands, { isEverywhere });
     changed();
     return () => {
       this.#offers.delete(commands);

@@ -54,6 +54,10 @@ export class ConversationStore {
   unconfirmed: Unconfirmed[] = $state([]);
   queue: QueueItem[] = $state.raw([]);
   queueMax = $state(2);
+  /** Ends with the newest question or change about the queue; never rejects. */
+  #queueing: Promise<unknown> = Promise.resolve();
+  /** Ends when the newest question was answered, by a stream or a refusal; never rejects. */
+  #asking: Promise<unknown> = Promise.resolve();
   approvals: Approval[] = $state.raw([]);
   /** Progress inside tool calls, by the call's id. */
   updates: Record<string, string> = $state({});
@@ -68,6 +72,7 @@ export class ConversationStore {
 
   #cursor: string | null = null;
   #reader: AbortController | null = null;
+  #isClosed = false;
   #frame = 0;
   #coming: Partial | null = null;
   /** Messages that we have seen waiting, by id. */
@@ -112,6 +117,7 @@ export class ConversationStore {
 
   /** Stops reading. The turn goes on without us. */
   close() {
+    this.#isClosed = true;
     this.#reader?.abort();
     this.#reader = null;
     this.#channel?.close();
@@ -187,7 +193,7 @@ export class ConversationStore {
   async #changeQueue(change: () => Promise<api.Queue>) {
     this.failure = null;
     try {
-      this.#takeQueue(await change());
+      await this.#oneByOne(async () => this.#takeQueue(await change()));
       this.#tellOthers();
     } catch (error) {
       this.failure =
@@ -200,14 +206,29 @@ export class ConversationStore {
 
   async #enqueue(content: string, traceId: string): Promise<Outcome> {
     this.failure = null;
-    this.#takeQueue(await api.enqueue(this.projectId, this.id, content, traceId));
+    await this.#oneByOne(async () =>
+      this.#takeQueue(await api.enqueue(this.projectId, this.id, content, traceId)),
+    );
     this.#tellOthers();
     return "queued";
   }
 
+  /**
+   * What has to do with the queue goes one after the other: messages wait in the order in which they were sent, and no late
+   * answer shows the queue as it was before a newer one.
+   */
+  async #oneByOne(run: () => Promise<void>): Promise<void> {
+    const before = this.#queueing;
+    const now = before.then(run);
+    this.#queueing = now.catch(() => undefined);
+    await now;
+  }
+
   async #loadQueue() {
     try {
-      this.#takeQueue(await api.findQueue(this.projectId, this.id));
+      await this.#oneByOne(async () =>
+        this.#takeQueue(await api.findQueue(this.projectId, this.id)),
+      );
     } catch {
       // It is shown with the next change.
     }
@@ -217,11 +238,16 @@ export class ConversationStore {
     this.failure = null;
     this.unconfirmed = [...this.unconfirmed, message];
     this.state = "known";
-    void this.#follow({
+    this.isRunning = true;
+    const request = {
       content: message.content,
       conversation: this.id,
       trace_id: message.traceId,
-    });
+    };
+    // To follow it is to let go of what is followed now, which may be a question that has not arrived yet.
+    const ask = () =>
+      new Promise<void>((resolve) => void this.#follow(request, resolve).finally(resolve));
+    this.#asking = this.#asking.then(ask);
   }
 
   #attach(): TurnRequest {
@@ -229,7 +255,8 @@ export class ConversationStore {
   }
 
   /** Follows the stream to its end, through cuts and restarts. Never throws. */
-  async #follow(request: TurnRequest): Promise<void> {
+  async #follow(request: TurnRequest, onStream = () => {}): Promise<void> {
+    if (this.#isClosed) return;
     this.#reader?.abort();
     const reader = (this.#reader = new AbortController());
     const { signal } = reader;
@@ -242,6 +269,7 @@ export class ConversationStore {
         const cursor = next.content === null && !next.resume_payload ? this.#cursor : null;
         const response = await api.openTurn(this.projectId, next, cursor, line.signal);
         this.isWaiting = false;
+        onStream();
         if (next.content !== null || next.resume_payload) this.#tellOthers();
         if (response.body) {
           for await (const event of readEvents(response.body, () => line.isAlive())) {

@@ -9,12 +9,13 @@ interface Call {
   path: string;
   body: Record<string, unknown> | null;
   headers: Record<string, string>;
+  signal: AbortSignal | null;
 }
 type Answer = (call: Call) => Response | Promise<Response>;
 
 let calls: Call[];
 let turns: Answer[];
-let rest: (call: Call) => Response;
+let rest: Answer;
 let store: ConversationStore;
 let returned: string[][];
 
@@ -69,6 +70,7 @@ beforeEach(() => {
       path,
       body: init.body ? (JSON.parse(init.body as string) as Record<string, unknown>) : null,
       headers: init.headers as Record<string, string>,
+      signal: init.signal ?? null,
     };
     calls.push(call);
     if (call.method === "POST" && path.endsWith("conversations/?stream=delta")) {
@@ -147,6 +149,50 @@ test("a message for the queue of a turn that has just ended is asked at once", a
   rest = () => json({ error: "not_running", detail: "over" }, 409);
   expect(await store.say("second")).toBe("asked");
   await vi.waitFor(() => expect(store.partial?.content).toBe("two"));
+});
+
+test("messages that follow each other fast wait in their order, and none is forgotten", async () => {
+  turns = [stream(open("1:2", "one"), "open")];
+  await store.say("first");
+  const waiting: { id: string; content: string }[] = [];
+  const slow: (() => void)[] = [];
+  rest = ({ body }) => {
+    waiting.push(item(`${waiting.length}`, String(body?.["content"])));
+    const answer = json({ messages: [...waiting], max_queue_messages: 2 });
+    // The first answer takes longer than the second would.
+    if (waiting.length > 1) return answer;
+    return new Promise((resolve) => slow.push(() => resolve(answer)));
+  };
+  const both = Promise.all([store.say("second"), store.say("third")]);
+  await vi.waitFor(() => expect(slow).toHaveLength(1));
+  expect(waiting).toHaveLength(1);
+  slow[0]?.();
+  expect(await both).toEqual(["queued", "queued"]);
+  expect(store.queue.map(({ content }) => content)).toEqual(["second", "third"]);
+});
+
+test("two messages for the queue of a turn that has just ended are both asked, one after the other", async () => {
+  turns = [stream(open("1:2", "one"), "open")];
+  await store.say("first");
+  await vi.waitFor(() => expect(store.partial?.content).toBe("one"));
+  let accept = () => {};
+  turns = [
+    (call) =>
+      new Promise((resolve, reject) => {
+        call.signal?.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
+        accept = () => void Promise.resolve(stream(open("2:2", "two"), "open")(call)).then(resolve);
+      }),
+    () => json({ code: "conflict", detail: "busy" }, 409),
+    stream(delta("2:3", " and more"), "open"),
+  ];
+  rest = ({ method }) =>
+    method === "POST" ? json({ error: "not_running", detail: "over" }, 409) : json(conversation());
+  expect(await Promise.all([store.say("second"), store.say("third")])).toEqual(["asked", "asked"]);
+  expect(asked().map(({ body }) => body?.["content"])).toEqual(["first", "second"]);
+  rest = () => json({ messages: [item("q1", "third")], max_queue_messages: 2 });
+  accept();
+  await vi.waitFor(() => expect(store.queue.map(({ content }) => content)).toEqual(["third"]));
+  expect(asked()[2]?.body?.["content"]).toBe("third");
 });
 
 test("a full queue refuses, and says so", async () => {

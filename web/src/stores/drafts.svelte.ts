@@ -43,10 +43,11 @@ class Drafts {
     const draft = await api.find(project, keyOf(ticket, kind)).catch(() => null);
     const here = kept<Local | null>(id, null);
     if (this.#timers.has(id)) return;
-    const isNewer = draft !== null && (!here || new Date(draft.updated_at).getTime() > here.at);
-    if (isNewer && draft.content) {
+    const savedAt = draft?.updated_at ? new Date(draft.updated_at).getTime() : null;
+    const isNewer = savedAt !== null && (!here || savedAt > here.at);
+    if (isNewer && draft?.content) {
       this.#texts.set(id, draft.content);
-      keep(id, { text: draft.content, at: new Date(draft.updated_at).getTime() });
+      keep(id, { text: draft.content, at: savedAt });
     } else if (here && here.text !== draft?.content) {
       // It was written, and the page was gone before the server had it.
       this.#texts.set(id, here.text);

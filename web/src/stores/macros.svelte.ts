@@ -9,7 +9,8 @@ class Macros {
 
   async load(project: number) {
     try {
-      this.list = (await api.list(project)).results;
+      const { results } = await api.list(project);
+      this.list = results.toSorted((a, b) => a.name.localeCompare(b.name));
     } catch {
       // None can be offered then.
     }

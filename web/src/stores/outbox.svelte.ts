@@ -3,6 +3,7 @@ import type { NewReply, Status } from "~/api/tickets";
 import { keep, kept } from "~/lib/storage";
 
 export interface Outgoing {
+  /** Names the attempt on the server, too. */
   localId: string;
   project: number;
   ticketId: string;
@@ -13,7 +14,6 @@ export interface Outgoing {
   error: string | null;
   /** The server may have it all the same. */
   isUnsure: boolean;
-  attempts: number;
   at: number;
 }
 
@@ -32,7 +32,6 @@ class Outbox {
       state: "sending",
       error: null,
       isUnsure: false,
-      attempts: 0,
       at: Date.now(),
     };
     this.#set([...this.list, item]);

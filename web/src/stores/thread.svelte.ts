@@ -4,8 +4,9 @@ import type { Activity } from "~/api/activity";
 import { ApiError, explain, isAbort, NetworkError } from "~/api/client";
 import * as api from "~/api/tickets";
 import type { NewReply, Status, Ticket, TicketMessage } from "~/api/tickets";
-import type { UserBasic } from "~/api/types";
 import { outbox, type Outgoing } from "./outbox.svelte";
+import { presence, type Viewer } from "./presence.svelte";
+import { session } from "./session.svelte";
 import { tickets } from "./tickets.svelte";
 
 /** Messages that are read at once. */
@@ -14,6 +15,8 @@ const PAGE = 200;
 const KEPT = 60;
 const GATHER_MS = 40;
 const HEARTBEAT_MS = 10_000;
+/** How often others are told that one is still typing. */
+const TYPING_MS = 3_000;
 
 interface Content {
   messages: TicketMessage[];
@@ -22,16 +25,15 @@ interface Content {
   earlier: number;
 }
 
-export type Viewer = UserBasic & { is_typing?: boolean };
-
 class Thread {
   id: string | null = $state(null);
   content: Content | null = $state.raw(null);
   state: "loading" | "ready" | "missing" | "failed" = $state("loading");
   failure: string | null = $state(null);
-  viewers: Viewer[] = $state.raw([]);
 
   readonly ticket: Ticket | undefined = $derived(tickets.find(this.id ?? undefined));
+  /** Who else looks at it. */
+  readonly viewers: Viewer[] = $derived(presence.of(this.id));
   readonly outgoing: Outgoing[] = $derived(outbox.list.filter((item) => item.ticketId === this.id));
   /** The newest message of the customer, for noticing that there is a newer one. */
   readonly lastCustomerMessage: TicketMessage | undefined = $derived(
@@ -42,6 +44,8 @@ class Thread {
   #abort = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isTyping = false;
+  /** When the others were last told that one looks; 0 before. */
+  #toldAt = 0;
   readonly #kept = new Map<string, Content>();
 
   /** Opens a ticket by its number. What is known of it shows at once. */
@@ -68,7 +72,7 @@ class Thread {
       ]);
       this.#take(ticket.id, { ...content, activities });
       this.state = "ready";
-      void this.#beat(signal);
+      this.#beat(signal);
     } catch (error) {
       if (isAbort(error)) return;
       const isMissing = error instanceof ApiError && error.status === 404;
@@ -78,12 +82,12 @@ class Thread {
   }
 
   close() {
+    this.leave();
     this.#abort.abort();
     this.#abort = new AbortController();
     clearTimeout(this.#timer);
     this.id = null;
     this.content = null;
-    this.viewers = [];
     this.failure = null;
     this.state = "loading";
     this.#isTyping = false;
@@ -162,13 +166,10 @@ class Thread {
   }
 
   async deliver(item: Outgoing): Promise<void> {
-    const wasTried = item.attempts > 0;
-    outbox.update(item.localId, { state: "sending", error: null, attempts: item.attempts + 1 });
+    outbox.update(item.localId, { state: "sending", error: null });
     try {
-      // An answer may have been lost on the way back: what arrived is not sent again.
-      const sent =
-        (wasTried ? await this.#findSent(item) : null) ??
-        (await api.reply(item.project, item.ticketId, item.reply));
+      // An answer may have been lost on the way back: under the same name it is not sent twice.
+      const sent = await api.reply(item.project, item.ticketId, item.reply, item.localId);
       this.#arrived(item.ticketId, sent);
       outbox.remove(item.localId);
       if (item.then) await tickets.update(item.project, item.ticketId, { status: item.then });
@@ -176,16 +177,6 @@ class Thread {
       const isUnsure = error instanceof NetworkError;
       outbox.update(item.localId, { state: "failed", error: explain(error), isUnsure });
     }
-  }
-
-  async #findSent(item: Outgoing): Promise<TicketMessage | null> {
-    const page = await this.#readMessages(item.ticketId, AbortSignal.timeout(15_000));
-    const isIt = (message: TicketMessage) =>
-      message.content === item.reply.message.trim() &&
-      message.is_private === item.reply.is_private &&
-      !isByCustomer(message) &&
-      new Date(message.created_at).getTime() >= item.at - 5_000;
-    return page.messages.find(isIt) ?? null;
   }
 
   #arrived(ticketId: string, message: TicketMessage) {
@@ -212,29 +203,43 @@ class Thread {
 
   /** Others see that something is being written. */
   setTyping(isTyping: boolean) {
-    if (isTyping === this.#isTyping) return;
+    const isTold = isTyping === this.#isTyping && Date.now() - this.#toldAt < TYPING_MS;
+    if (isTold || (!isTyping && !this.#isTyping)) return;
     this.#isTyping = isTyping;
     void this.#look(this.#abort.signal);
   }
 
-  setViewers(id: string, viewers: Viewer[]) {
-    if (id === this.id) this.viewers = viewers;
+  /** Others see that one has gone. */
+  leave() {
+    if (!this.id || this.#toldAt === 0) return;
+    this.#toldAt = 0;
+    // Else they see it when one has faded.
+    void api.leave(this.#project, this.id).catch(() => undefined);
   }
 
-  async #beat(signal: AbortSignal) {
-    await this.#look(signal);
-    const timer = setInterval(() => {
+  #beat(signal: AbortSignal) {
+    if (signal.aborted) return;
+    const beat = () => {
       if (document.visibilityState === "visible") void this.#look(signal);
-    }, HEARTBEAT_MS);
-    signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+    };
+    beat();
+    const timer = setInterval(beat, HEARTBEAT_MS);
+    document.addEventListener("visibilitychange", beat);
+    const stop = () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", beat);
+    };
+    signal.addEventListener("abort", stop, { once: true });
   }
 
   async #look(signal: AbortSignal) {
     const { id } = this;
     if (!id || signal.aborted) return;
+    const now = Date.now();
+    this.#toldAt = now;
     try {
       const { viewers } = await api.lookAt(this.#project, id, this.#isTyping);
-      if (!signal.aborted) this.viewers = viewers;
+      if (!signal.aborted) presence.take(id, viewers, now);
     } catch {
       // Who else looks is nice to know, and no more.
     }
@@ -269,6 +274,11 @@ class Thread {
 
 export function isByCustomer(message: TicketMessage): boolean {
   return message.author_type === "customer" && !message.is_private;
+}
+
+/** Written by the person who looks. */
+export function isMine(message: TicketMessage): boolean {
+  return message.created_by !== null && message.created_by.id === session.me?.id;
 }
 
 export const thread = new Thread();

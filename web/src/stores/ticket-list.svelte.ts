@@ -70,7 +70,7 @@ class TicketList {
       const ids: (string | undefined)[] = new Array<undefined>(page.count).fill(undefined);
       page.results.forEach((ticket, index) => (ids[index] = ticket.id));
       this.ids = ids;
-      this.#chunks = new Set([0]);
+      this.#chunks = new Set();
       this.waiting = 0;
       this.state = "ready";
       this.failure = null;
@@ -117,11 +117,17 @@ class TicketList {
   /** A ticket has changed, or is new. */
   touch(id: string) {
     this.#changed.add(id);
+    this.#soon();
+  }
+
+  #soon() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#takeOver(), GATHER_MS);
   }
 
   async #takeOver() {
+    // An answer that is under way may be older than the change.
+    if (this.state === "loading") return this.#soon();
     const asked = [...this.#changed];
     this.#changed.clear();
     if (asked.length === 0 || this.state !== "ready") return;

@@ -33,7 +33,10 @@ class Views {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lastAsked = 0;
 
-  readonly favourites = $derived(this.saved.filter((view) => view.is_favorited));
+  /** The favourites first, as the server lists them. */
+  readonly inOrder = $derived(
+    this.saved.toSorted((a, b) => Number(b.is_favorited) - Number(a.is_favorited)),
+  );
 
   async load(project: number) {
     this.#project = project;

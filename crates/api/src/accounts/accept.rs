@@ -1,7 +1,7 @@
 //! `GET, POST /api/invites/:token/`: accepting an invitation.
 
 use super::login::Beginning;
-use crate::openapi::CommonErrors;
+use crate::openapi::{CommonErrors, ErrorEnvelope};
 use crate::users::{self, Me};
 use crate::{ApiError, Routes, Visit};
 use axum::Json;
@@ -100,7 +100,11 @@ async fn retrieve(visit: Visit) -> Result<Response, ApiError> {
     operation_id = "invites_accept",
     params(("token" = String, Path, description = "The last part of the link.")),
     request_body = Acceptance,
-    responses((status = 201, description = "The new member as `GET /api/users/@me/` shows it.", body = Me), CommonErrors),
+    responses(
+        (status = 201, description = "The new member as `GET /api/users/@me/` shows it.", body = Me),
+        (status = 409, description = "Meanwhile the address has an account.", body = ErrorEnvelope),
+        CommonErrors,
+    ),
     security(())
 )]
 async fn create(visit: Visit) -> Result<Response, ApiError> {

@@ -1,7 +1,8 @@
 //! `GET, POST /api/organizations/:id/invites/`, `DELETE …/:id/`: inviting people. Who accepts: `accept.rs`.
 
-use crate::openapi::CommonErrors;
-use crate::{Access, ApiError, Call, Routes};
+use crate::openapi::{CommonErrors, ErrorEnvelope};
+use crate::page::page_schema;
+use crate::{Access, ApiError, Call, Routes, call};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -26,10 +27,7 @@ pub(crate) fn routes() -> Routes {
         .add::<__path_destroy, _, _>(Access::write("organization").admin(), destroy)
 }
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: Some(1000),
-};
+const PAGE: Bounds = Bounds::THOUSAND;
 /// The most invitations of an organisation that wait to be accepted.
 const INVITES_MAX: i64 = 1000;
 
@@ -80,17 +78,9 @@ struct NewInvite {
     level: Option<i64>,
 }
 
-/// A page of invitations.
-#[derive(ToSchema)]
-#[schema(as = PaginatedInviteList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-struct InviteList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<InviteView>,
+page_schema! {
+    /// A page of invitations.
+    InviteList of InviteView as PaginatedInviteList
 }
 
 /// List invitations
@@ -132,7 +122,11 @@ async fn list(call: Call) -> Result<Response, ApiError> {
     operation_id = "invites_create",
     params(("organization_id" = String, Path, description = "UUID of the organisation, or `@current`.")),
     request_body = NewInvite,
-    responses((status = 201, description = "The invitation.", body = InviteView), CommonErrors),
+    responses(
+        (status = 201, description = "The invitation.", body = InviteView),
+        (status = 409, description = "Too many invitations wait.", body = ErrorEnvelope),
+        CommonErrors,
+    ),
     security(("PersonalAPIKeyAuth" = ["organization:write"]))
 )]
 async fn create(mut call: Call) -> Result<Response, ApiError> {
@@ -219,9 +213,5 @@ async fn destroy(call: Call) -> Result<Response, ApiError> {
         .store
         .write(move |c| Box::pin(async move { invites::delete(c, organization, id).await }))
         .await?;
-    if is_gone {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(ApiError::not_found())
-    }
+    call::deleted(is_gone)
 }

@@ -1,5 +1,6 @@
 //! `POST /api/login/`, `POST /api/logout/`, `POST /api/logout/everywhere/`.
 
+use super::device;
 use crate::openapi::CommonErrors;
 use crate::users::{self, Me};
 use crate::{Access, ApiError, Call, Caller, Routes, Visit, cookies};
@@ -41,7 +42,8 @@ struct Login {
 /// Begins a session of this browser: sets the session's cookie, which scripts cannot read, and the cookie
 /// `thicket_csrf`, whose value must come back as the header `X-CSRFToken` of every request that changes something.
 /// A session lasts 14 days from its last use. An unknown address and a wrong password are answered alike: 400
-/// `invalid_credentials`. Attempts are counted for each address of the network and of e-mail.
+/// `invalid_credentials`. Attempts are counted for each network, and for each e-mail address; a browser in which it has
+/// signed in before is counted by itself.
 #[utoipa::path(
     post,
     path = "/api/login/",
@@ -56,7 +58,7 @@ async fn login(mut visit: Visit) -> Result<Response, ApiError> {
     let email = normal_email(&fields.text("email").max(254).required()?);
     let password = fields.read("password", Password::known()).required()?;
     let app = visit.app.clone();
-    app.throttle_stranger(&rates::LOGIN_EMAIL, &email).await?;
+    throttle(&visit, &email).await?;
     let found = app
         .store
         .read(move |c| Box::pin(async move { store::users::find_login(c, &email).await }))
@@ -90,6 +92,19 @@ async fn login(mut visit: Visit) -> Result<Response, ApiError> {
         return Err(wrong());
     }
     beginning.respond(&visit, StatusCode::OK, user).await
+}
+
+/// Counts an attempt with an address: in a browser that is known by itself, else for the network and for all.
+async fn throttle(visit: &Visit, email: &str) -> Result<(), ApiError> {
+    let app = &visit.app;
+    if let Some(device) = device::known(visit, email) {
+        let subject = format!("device {device} {email}");
+        return app.throttle_stranger(&rates::LOGIN_EMAIL, &subject).await;
+    }
+    let subject = format!("{} {email}", visit.network());
+    app.throttle_stranger(&rates::LOGIN_EMAIL, &subject).await?;
+    app.throttle_stranger(&rates::LOGIN_EMAIL_ANYWHERE, email)
+        .await
 }
 
 /// Sign out
@@ -192,6 +207,7 @@ impl Beginning {
         user: User,
     ) -> Result<Response, ApiError> {
         visit.app.caches.sessions.forget(|_| true);
+        let email = normal_email(&user.email);
         let caller = Caller {
             user,
             key: None,
@@ -199,7 +215,9 @@ impl Beginning {
         };
         let me = users::me(&visit.app, caller).await?;
         let mut response = (status, Json(me)).into_response();
-        cookies::set(response.headers_mut(), &visit.base_url, &self.secret);
+        let headers = response.headers_mut();
+        cookies::set(headers, &visit.base_url, &self.secret);
+        device::remember(headers, &visit.app, &visit.base_url, &email);
         Ok(response)
     }
 }

@@ -1,6 +1,7 @@
 //! Signing in and out, inviting people, and setting a new server up (spec/README.md, "Sessions").
 
 mod accept;
+mod device;
 mod invites;
 mod login;
 mod passwords;

@@ -1,6 +1,7 @@
 //! `GET /api/users/@me/sessions/`, `DELETE /api/users/@me/sessions/:id/`: where the caller is signed in.
 
 use crate::openapi::CommonErrors;
+use crate::page::page_schema;
 use crate::{Access, ApiError, Call, Routes};
 use axum::Json;
 use axum::http::StatusCode;
@@ -17,10 +18,7 @@ pub(crate) fn routes() -> Routes {
         .add::<__path_destroy, _, _>(Access::write("user"), destroy)
 }
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: Some(1000),
-};
+const PAGE: Bounds = Bounds::THOUSAND;
 
 /// One browser in which the caller is signed in.
 #[derive(Serialize, ToSchema)]
@@ -42,17 +40,9 @@ struct SessionView {
     is_current: bool,
 }
 
-/// A page of sessions.
-#[derive(ToSchema)]
-#[schema(as = PaginatedSessionList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-struct SessionList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<SessionView>,
+page_schema! {
+    /// A page of sessions.
+    SessionList of SessionView as PaginatedSessionList
 }
 
 /// List one's sessions

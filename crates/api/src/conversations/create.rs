@@ -1,7 +1,7 @@
 //! `POST …/conversations/`: create a conversation, go on with it, attach to its running turn, or resume it
 //! (ai-conversations.md 4).
 
-use super::fields::{MessageFields, message_fields};
+use super::fields::{MessageFields, Mode, check_ui_context, message_fields, mode, no_sandbox};
 use super::{schema, stream};
 use crate::accept::Accepted;
 use crate::app::StatusCodes;
@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use model::Code;
 use model::ConversationId;
-use model::fields::{Fields, UuidKind};
+use model::fields::{Field, Fields};
 use model::frames::{Cursor, Dialect};
 use model::turns::{CONTENT_MAX, TurnOptions};
 use serde_json::{Value, json};
@@ -110,23 +110,20 @@ impl Glance {
         let Some(body) = body else {
             return Self::default();
         };
-        let uuid = |name: &str| {
-            body.get(name)
-                .and_then(Value::as_str)
-                .and_then(UuidKind::parse)
+        let Ok(fields) = Fields::of(body) else {
+            return Self::default();
         };
+        // Read as they will be when the body is validated; what is broken counts as absent.
+        let uuid = |name| fields.uuid(name).nullable().unwrap_or_default().value();
+        let content = fields.text("content").nullable().unwrap_or_default();
+        let resume_payload = fields.raw("resume_payload");
         Self {
             conversation: uuid("conversation").map(ConversationId),
             trace_id: uuid("trace_id"),
-            content: body
-                .get("content")
-                .and_then(Value::as_str)
-                .map(|text| text.trim().to_owned()),
-            is_attaching: body.get("content").is_some_and(Value::is_null),
-            has_resume: body
-                .get("resume_payload")
-                .is_some_and(|payload| !payload.is_null()),
-            asks_for_research: body.get("agent_mode").and_then(Value::as_str) == Some("research"),
+            is_attaching: content == Field::Null,
+            content: content.value(),
+            has_resume: resume_payload.is_some_and(|payload| !payload.is_null()),
+            asks_for_research: fields.raw("agent_mode").and_then(Value::as_str) == Some("research"),
         }
     }
 }
@@ -144,17 +141,13 @@ async fn parse(call: &mut Call) -> Result<Post, ApiError> {
         billing_context,
     } = message_fields(&fields)?;
     let trace_id = fields.uuid("trace_id").required()?;
-    fields.text("session_id").allow_blank().nullable()?;
-    let agent_mode = super::fields::agent_mode(&fields)?;
-    let is_sandbox = fields.boolean("is_sandbox").nullable()?.or(false);
+    let Mode {
+        agent_mode,
+        asks_for_sandbox,
+    } = mode(&fields)?;
     let resume_payload = fields.json("resume_payload").nullable()?.value();
     if content.is_some() {
-        super::fields::check_ui_context(ui_context.as_ref())?;
-        if is_sandbox || agent_mode.as_deref() == Some("sandbox") {
-            return Err(ApiError::permission_denied(
-                "There is no sandbox on this server. Leave out is_sandbox and choose another agent_mode.",
-            ));
-        }
+        check_ui_context(ui_context.as_ref())?;
     }
     let cursor = if content.is_none() {
         cursor(call)?
@@ -176,6 +169,7 @@ async fn parse(call: &mut Call) -> Result<Post, ApiError> {
             resume_payload,
         },
         cursor,
+        asks_for_sandbox,
     })
 }
 
@@ -274,6 +268,7 @@ fn refused(refusal: PostRefusal) -> ApiError {
         PostRefusal::Deleted => {
             ApiError::hand_made(StatusCode::NOT_FOUND, "Conversation does not exist")
         }
+        PostRefusal::Sandbox => no_sandbox(),
         PostRefusal::Busy => ApiError::conflict(
             "A turn is running in this conversation. Wait for its end, cancel it, or queue the message.",
         ),

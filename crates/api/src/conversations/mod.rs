@@ -9,7 +9,7 @@ pub(crate) use schema::UserBasic;
 pub(crate) mod stream;
 
 use crate::app::StatusCodes;
-use crate::{Access, ApiError, Call, CommonErrors, Routes};
+use crate::{Access, ApiError, Call, CommonErrors, Routes, call};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -21,10 +21,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// Default page size of the list; there is no maximum (ai-conversations.md 2).
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: None,
-};
+const PAGE: Bounds = Bounds::PLAIN;
 
 /// What reading and writing conversations needs.
 const READ: Access = Access::read("conversation");
@@ -118,11 +115,7 @@ async fn destroy(call: Call) -> Result<Response, ApiError> {
         .assistant
         .delete(call.project_id()?, call.user_id(), id(&call)?)
         .await?;
-    if deleted {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(ApiError::not_found())
-    }
+    call::deleted(deleted)
 }
 
 /// Stop the running turn.

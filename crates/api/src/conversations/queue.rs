@@ -1,6 +1,6 @@
 //! `…/conversations/:conversation/queue…`: what a user types while a turn runs (ai-conversations.md 6).
 
-use super::fields::{MessageFields, agent_mode, check_ui_context, message_fields};
+use super::fields::{MessageFields, Mode, check_ui_context, message_fields, mode, no_sandbox};
 use super::schema;
 use crate::app::StatusCodes;
 use crate::{ApiError, Call, CommonErrors};
@@ -76,9 +76,15 @@ pub(super) async fn create(mut call: Call) -> Result<Response, ApiError> {
         ui_context,
         billing_context,
     } = message_fields(&fields)?;
-    let agent_mode = agent_mode(&fields)?;
     let trace_id = fields.uuid("trace_id").nullable()?.value();
+    let Mode {
+        agent_mode,
+        asks_for_sandbox,
+    } = mode(&fields)?;
     check_ui_context(ui_context.as_ref())?;
+    if asks_for_sandbox {
+        return Err(no_sandbox());
+    }
     let options = TurnOptions {
         agent_mode,
         contextual_tools,

@@ -261,21 +261,34 @@ pub(crate) struct MessageMeta {
     /// Choices offered to the user.
     #[schema(required = false, value_type = Option<Object>)]
     form: Option<Value>,
-    /// Why the text ends where it does: `cancelled` or `failed`.
+    /// Why the text ends where it does: `cancelled`, `failed`, or `length` for the longest that one answer may have.
     #[schema(required = false)]
     interrupted: Option<String>,
-    /// The articles the answer rests on.
+    /// The articles, and macros of the team's, that the answer rests on.
     #[schema(required = false)]
     sources: Vec<Source>,
     /// The model's reasoning, in blocks.
     #[schema(required = false, value_type = Vec<Object>)]
     thinking: Vec<Value>,
+    /// The ticket that was opened with this answer, for the command `/ticket`.
+    #[schema(required = false)]
+    ticket: Option<OpenedTicket>,
 }
 
-/// An article that an answer cites.
+/// A ticket that was opened from a conversation.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OpenedTicket {
+    id: Uuid,
+    number: i64,
+}
+
+/// An article that an answer cites, or a macro of the team's (`macros_in_chat`): it has one of the two ids.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Source {
-    article_id: Uuid,
+    #[schema(required = false)]
+    article_id: Option<Uuid>,
+    #[schema(required = false)]
+    macro_id: Option<String>,
     title: String,
     #[schema(required = false)]
     url: Option<String>,
@@ -359,6 +372,12 @@ pub(crate) struct QueueMessageCreate {
     /// The same mark and text again add nothing.
     #[schema(required = false)]
     trace_id: Option<Uuid>,
+    /// As for a turn.
+    #[schema(required = false)]
+    session_id: Option<String>,
+    /// As for a turn.
+    #[schema(required = false, default = false)]
+    is_sandbox: Option<bool>,
 }
 
 /// New text for a waiting message.

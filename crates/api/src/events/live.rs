@@ -1,16 +1,19 @@
 //! The event log as a stream: what keeps an open inbox up to date.
 
-use super::{EventView, check};
+use super::{ACCESS, EventView, check};
 use crate::access::is_still_allowed;
 use crate::conversations::stream;
 use crate::{ApiError, App, Call, Caller};
 use axum::http::StatusCode;
 use axum::response::Response;
+use bus::Signal;
 use bytes::Bytes;
 use model::ProjectId;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 use store::events::{self, Event};
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -28,6 +31,7 @@ pub(super) async fn follow(call: Call, after: Option<i64>) -> Result<Response, A
     let project = call.project_id()?;
     // Before the log is read, so that nothing falls in between.
     let news = call.app.pokes.subscribe(project);
+    let signals = call.app.signals.subscribe(project);
     let extent = call
         .app
         .store
@@ -41,6 +45,8 @@ pub(super) async fn follow(call: Call, after: Option<i64>) -> Result<Response, A
         project,
         seq,
         news,
+        signals,
+        look_at: Instant::now(),
         quiet_since: Instant::now(),
     };
     // An event without data is not dispatched, but gives the client the cursor to come back with.
@@ -60,6 +66,9 @@ struct Reader {
     /// Everything up to here has been sent.
     seq: i64,
     news: watch::Receiver<u64>,
+    signals: broadcast::Receiver<Arc<Signal>>,
+    /// When the log is looked at, unless somebody pokes before.
+    look_at: Instant,
     quiet_since: Instant,
 }
 
@@ -68,31 +77,51 @@ impl Reader {
     async fn next(mut self) -> Option<(Bytes, Option<Self>)> {
         let keep_alive = self.app.assistant.keep_alive();
         loop {
-            self.news.mark_unchanged();
-            match self.look().await {
-                Ok(Some(bytes)) if bytes.is_empty() => {}
-                Ok(Some(bytes)) => {
-                    self.quiet_since = Instant::now();
-                    return Some((bytes, Some(self)));
-                }
-                Ok(None) => return None,
-                Err(error) => {
-                    tracing::warn!(%error, "a live inbox was cut because the log could not be read");
-                    return Some((Bytes::from_static(COME_BACK), None));
+            if self.look_at <= Instant::now() {
+                self.news.mark_unchanged();
+                match self.look().await {
+                    Ok(Some(bytes)) if bytes.is_empty() => {
+                        self.look_at = Instant::now() + POLL_INTERVAL;
+                    }
+                    Ok(Some(bytes)) => {
+                        // There may be more.
+                        self.look_at = Instant::now();
+                        return Some(self.say(bytes));
+                    }
+                    Ok(None) => return None,
+                    Err(error) => {
+                        tracing::warn!(%error, "a live inbox was cut because the log could not be read");
+                        return Some((Bytes::from_static(COME_BACK), None));
+                    }
                 }
             }
-            let silence = (self.quiet_since + keep_alive).min(Instant::now() + POLL_INTERVAL);
+            let silence = (self.quiet_since + keep_alive).min(self.look_at);
             tokio::select! {
                 biased;
                 () = self.app.shutdown.cancelled() => return Some((Bytes::from_static(COME_BACK), None)),
-                changed = self.news.changed() => if changed.is_err() { return None },
+                changed = self.news.changed() => {
+                    if changed.is_err() { return None }
+                    self.look_at = Instant::now();
+                }
+                signal = self.signals.recv() => match signal {
+                    Ok(signal) if signal.from != self.caller.user.id => {
+                        return Some(self.say(render_signal(&signal)));
+                    }
+                    // One's own, or some that came too fast: the next one says how things are.
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
+                },
                 () = tokio::time::sleep_until(silence) => {}
             }
             if self.quiet_since.elapsed() >= keep_alive {
-                self.quiet_since = Instant::now();
-                return Some((Bytes::from_static(KEEP_ALIVE), Some(self)));
+                return Some(self.say(Bytes::from_static(KEEP_ALIVE)));
             }
         }
+    }
+
+    fn say(mut self, bytes: Bytes) -> (Bytes, Option<Self>) {
+        self.quiet_since = Instant::now();
+        (bytes, Some(self))
     }
 
     /// What is new; nothing may be. `None`: the reader may no longer see it.
@@ -104,7 +133,7 @@ impl Reader {
             .store
             .read(move |c| {
                 Box::pin(async move {
-                    if !is_still_allowed(c, &caller, project, now).await? {
+                    if !is_still_allowed(c, &caller, ACCESS, project, now).await? {
                         return Ok(None);
                     }
                     events::list_after(c, project, seq, BATCH, true)
@@ -132,4 +161,10 @@ fn render(found: Vec<Event>) -> Result<Bytes, store::Error> {
         let _ = write!(text, "event: {name}\ndata: {data}\nid: {id}\n\n");
     }
     Ok(text.into())
+}
+
+/// Without an id: it is in no log, so it moves nobody's cursor.
+fn render_signal(signal: &Signal) -> Bytes {
+    let Signal { event, data, .. } = signal;
+    Bytes::from(format!("event: {event}\ndata: {data}\n\n"))
 }

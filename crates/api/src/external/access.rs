@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use model::rates;
 use model::scopes::{Scope, Verb};
 use model::secrets::{self, Digest};
+use model::tickets::BusinessHours;
 use serde_json::Value;
 use std::sync::Arc;
 use store::projects::Outsider;
@@ -35,6 +36,11 @@ pub(super) struct Errand {
 }
 
 impl Errand {
+    /// The project's own office hours.
+    pub(super) fn office_hours(&self) -> Option<BusinessHours> {
+        self.outsider.project.settings.business_hours()
+    }
+
     /// Where a change takes place, and that nobody of the team makes it.
     pub(super) fn scene(&self) -> Scene {
         let project = &self.outsider.project;

@@ -1,5 +1,6 @@
 //! What keys look like from outside.
 
+use crate::page::page_schema;
 use model::{KeyId, OrganizationId, ProjectId, Timestamp, UserId};
 use serde::Serialize;
 use store::keys::Key;
@@ -87,17 +88,9 @@ pub(super) struct PatchedPersonalApiKey {
     scoped_organizations: Option<Vec<Uuid>>,
 }
 
-/// A page of keys.
-#[derive(ToSchema)]
-#[schema(as = PaginatedPersonalApiKeyList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-pub(super) struct KeyList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<PersonalApiKey>,
+page_schema! {
+    /// A page of keys.
+    pub(super) KeyList of PersonalApiKey as PaginatedPersonalApiKeyList
 }
 
 /// What scopes there are.

@@ -1,6 +1,7 @@
 //! Macros as clients see them, and what the document says of their bodies.
 
 use crate::conversations::UserBasic;
+use crate::page::page_schema;
 use model::conversations::UserView;
 use model::macros::{Macro, MacroVisibility};
 use model::{MacroId, Timestamp};
@@ -117,15 +118,7 @@ pub(super) struct PatchedFields {
     visibility: String,
 }
 
-/// A page of macros.
-#[derive(ToSchema)]
-#[schema(as = PaginatedMacroList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-pub(super) struct MacroList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<MacroView>,
+page_schema! {
+    /// A page of macros.
+    pub(super) MacroList of MacroView as PaginatedMacroList
 }

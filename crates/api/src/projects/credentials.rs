@@ -1,10 +1,12 @@
 //! A project's secrets, for its admins: the secret token and its rotation, and keys with a name (conventions.md 2.2).
 
 use super::forget;
+use super::log::author;
 use crate::openapi::CommonErrors;
+use crate::page::page_schema;
 use crate::{Access, ApiError, Call, Routes};
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use model::fields::{Fields, List, Text};
 use model::pagination::Bounds;
@@ -14,15 +16,13 @@ use serde::Serialize;
 use store::project_keys::{self, ProjectKey};
 use utoipa::ToSchema;
 
-const PAGE: Bounds = Bounds {
-    default: 100,
-    max: None,
-};
+const PAGE: Bounds = Bounds::PLAIN;
 const LABEL_MAX: usize = 40;
 
 pub(super) fn routes() -> Routes {
     let (read, write) = (Access::read("project"), Access::write("project"));
     Routes::new()
+        .add::<__path_reveal, _, _>(write.admin(), reveal)
         .add::<__path_rotate, _, _>(write.admin(), rotate)
         .add::<__path_drop_backup, _, _>(write.admin(), drop_backup)
         .add::<__path_list, _, _>(read.admin(), list)
@@ -30,12 +30,48 @@ pub(super) fn routes() -> Routes {
         .add::<__path_destroy, _, _>(write.admin(), destroy)
 }
 
-/// A project's secret token after a rotation.
+/// A project's secret token.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProjectSecret)]
 struct SecretView {
-    /// The new one: shown here, and by the command line.
+    /// What signs the identity of visitors, and opens the external API.
     secret_token: String,
+}
+
+/// Read the secret token
+///
+/// The present one. A POST, because the log of changes says who has read it and when. For admins.
+#[utoipa::path(
+    post,
+    path = "/api/projects/{project_id}/reveal_secret_token/",
+    operation_id = "projects_reveal_secret_token_create",
+    params(("project_id" = String, Path, description = "Number of the project, or `@current`.")),
+    responses((status = 200, description = "The token.", body = SecretView), CommonErrors),
+    security(("PersonalAPIKeyAuth" = ["project:write"]))
+)]
+async fn reveal(call: Call) -> Result<Response, ApiError> {
+    let (id, key, author) = (
+        call.project_id()?,
+        call.app.secret_key.clone(),
+        author(&call)?,
+    );
+    let secret_token = call
+        .app
+        .store
+        .write(move |c| {
+            Box::pin(async move {
+                let secret = store::projects::find_secret(c, &key, id).await?;
+                author.did(c, "secret_revealed").await?;
+                Ok::<_, store::Error>(secret)
+            })
+        })
+        .await?;
+    Ok(not_stored(SecretView { secret_token }))
+}
+
+/// An answer with a secret in it.
+fn not_stored(view: SecretView) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(view)).into_response()
 }
 
 /// Rotate the secret token
@@ -51,20 +87,25 @@ struct SecretView {
     security(("PersonalAPIKeyAuth" = ["project:write"]))
 )]
 async fn rotate(call: Call) -> Result<Response, ApiError> {
-    let (id, env, key) = (
+    let (id, env, key, author) = (
         call.project_id()?,
         call.app.env.clone(),
         call.app.secret_key.clone(),
+        author(&call)?,
     );
     let secret_token = call
         .app
         .store
         .write(move |c| {
-            Box::pin(async move { store::projects::rotate_secret(c, &env, &key, id).await })
+            Box::pin(async move {
+                let secret = store::projects::rotate_secret(c, &env, &key, id).await?;
+                author.did(c, "secret_rotated").await?;
+                Ok::<_, store::Error>(secret)
+            })
         })
         .await?;
     forget(&call.app, id);
-    Ok(Json(SecretView { secret_token }).into_response())
+    Ok(not_stored(SecretView { secret_token }))
 }
 
 /// Drop the secret token before the last rotation
@@ -79,10 +120,15 @@ async fn rotate(call: Call) -> Result<Response, ApiError> {
     security(("PersonalAPIKeyAuth" = ["project:write"]))
 )]
 async fn drop_backup(call: Call) -> Result<Response, ApiError> {
-    let id = call.project_id()?;
+    let (id, author) = (call.project_id()?, author(&call)?);
     call.app
         .store
-        .write(move |c| Box::pin(store::projects::drop_backup_secret(c, id)))
+        .write(move |c| {
+            Box::pin(async move {
+                store::projects::drop_backup_secret(c, id).await?;
+                author.did(c, "old_secret_dropped").await
+            })
+        })
         .await?;
     forget(&call.app, id);
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -131,17 +177,9 @@ struct NewKey {
     scopes: Vec<String>,
 }
 
-/// A page of keys.
-#[derive(ToSchema)]
-#[schema(as = PaginatedProjectSecretKeyList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-struct KeyList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<KeyView>,
+page_schema! {
+    /// A page of keys.
+    KeyList of KeyView as PaginatedProjectSecretKeyList
 }
 
 /// List the project's secret keys
@@ -202,11 +240,14 @@ async fn create(mut call: Call) -> Result<Response, ApiError> {
         scopes,
         created_at: env.now(),
     };
-    let (kept, digest) = (key.clone(), secrets::digest(&secret));
+    let (kept, digest, author) = (key.clone(), secrets::digest(&secret), author(&call)?);
     call.app
         .store
         .write(move |c| {
-            Box::pin(async move { project_keys::create(c, project, &kept, &digest).await })
+            Box::pin(async move {
+                project_keys::create(c, project, &kept, &digest).await?;
+                author.did_to(c, "key_created", &kept.label).await
+            })
         })
         .await?;
     let view = KeyView::of(key, Some(secret));
@@ -230,14 +271,18 @@ async fn create(mut call: Call) -> Result<Response, ApiError> {
 async fn destroy(call: Call) -> Result<Response, ApiError> {
     let project = call.project_id()?;
     let id = call.params.uuid("id").ok_or_else(ApiError::not_found)?;
-    let deleted = call
-        .app
+    let author = author(&call)?;
+    call.app
         .store
-        .write(move |c| Box::pin(project_keys::delete(c, project, KeyId(id))))
+        .write(move |c| {
+            Box::pin(async move {
+                let label = project_keys::delete(c, project, KeyId(id)).await?;
+                let label = label.ok_or_else(ApiError::not_found)?;
+                author.did_to(c, "key_revoked", &label).await?;
+                Ok::<_, ApiError>(())
+            })
+        })
         .await?;
-    if !deleted {
-        return Err(ApiError::not_found());
-    }
     forget(&call.app, project);
     Ok(StatusCode::NO_CONTENT.into_response())
 }

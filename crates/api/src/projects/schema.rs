@@ -90,6 +90,7 @@ fn with_settings(mut object: ObjectBuilder, is_in: impl Fn(&Setting) -> bool) ->
             Rule::Integers { most, .. } => {
                 object.property(setting.name, list(integer(), most, setting.doc))
             }
+            Rule::OfficeHours => object.property(setting.name, office_hours(setting.doc)),
             rule => {
                 let mut property = described(scalar(rule), setting.doc);
                 property.default = Some(setting.default());
@@ -109,9 +110,28 @@ fn scalar(rule: Rule) -> Object {
             object.enum_values = Some(words.iter().map(|&word| word.into()).collect())
         }
         Rule::Text { length } => object.max_length = Some(length),
-        Rule::Timezone | Rule::Texts { .. } | Rule::Emails { .. } | Rule::Integers { .. } => {}
+        Rule::OfficeHours
+        | Rule::Timezone
+        | Rule::Texts { .. }
+        | Rule::Emails { .. }
+        | Rule::Integers { .. } => {}
     }
     object
+}
+
+fn office_hours(doc: &str) -> ObjectBuilder {
+    let days = "Such as `monday`; at least one.";
+    let time = "`any`, or start and end such as `[\"09:00\", \"17:00\"]`.";
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .description(Some(doc.trim()))
+        .property("days", list(text(None), 7, days))
+        .property(
+            "time",
+            described(Object::with_type(SchemaType::AnyValue), time),
+        )
+        .required("days")
+        .required("time")
 }
 
 fn list(item: Object, most: usize, doc: &str) -> ArrayBuilder {

@@ -101,6 +101,7 @@ impl Server {
     }
 
     pub(super) async fn start_with(config: ApiConfig) -> Self {
+        super::log::install();
         let store = TestStore::open(Engine::Sqlite, "api")
             .await
             .unwrap()

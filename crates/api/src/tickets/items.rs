@@ -2,38 +2,60 @@
 
 use super::view::{TicketView, Viewer};
 use super::{key, scene, schema};
+use crate::idempotency::Once;
+use crate::openapi::ErrorEnvelope;
 use crate::{ApiError, Call, CommonErrors};
 use axum::Json;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use model::TicketId;
 use model::fields::Fields;
-use model::tickets::{NewTicket, Ticket, TicketChange};
+use model::tickets::{BusinessHours, NewTicket, Ticket, TicketChange, TicketKey, read_promise};
+use model::{TicketId, Timestamp};
 use store::tickets;
 
 /// Make a ticket
 ///
-/// Nothing is required. It gets the project's next number.
+/// Nothing is required. It gets the project's next number. With an `Idempotency-Key` it is made once, however often the
+/// request is sent within a day.
 #[utoipa::path(
     post,
     path = "/api/projects/{project_id}/conversations/tickets/",
     operation_id = "conversations_tickets_create",
     tag = "tickets",
-    params(("project_id" = String, Path, description = "Id of the project, or `@current`.")),
+    params(
+        ("project_id" = String, Path, description = "Id of the project, or `@current`."),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "Names the attempt."),
+    ),
     request_body = schema::CreateFields,
-    responses((status = 201, description = "The ticket.", body = TicketView), CommonErrors),
+    responses(
+        CommonErrors,
+        (status = 201, description = "The ticket.", body = TicketView),
+        (status = 409, description = "The key was used for another request.", body = ErrorEnvelope),
+    ),
     security(("PersonalAPIKeyAuth" = ["ticket:write"]))
 )]
 pub(super) async fn create(mut call: Call) -> Result<Response, ApiError> {
     let id = TicketId(call.app.env.uuid());
-    let new = NewTicket::read(id, &Fields::of(call.json().await?)?)?;
+    let once = Once::of(&mut call, "POST tickets").await?;
+    let clock = clock(&call)?;
+    let fields = Fields::of(call.json().await?)?;
+    let mut new = NewTicket::read(id, &fields)?;
+    promise(clock, &fields, &mut new.fields)?;
     let (scene, viewer) = (scene(&call)?, Viewer::of(&call)?);
     let view = call
         .app
         .store
         .write(move |c| {
             Box::pin(async move {
-                let ticket = tickets::create(c, &scene, new).await?;
+                let made = match once {
+                    Some(once) => once.claim(c, id.into(), scene.now).await?,
+                    None => None,
+                };
+                let ticket = match made.map(TicketId) {
+                    Some(made) => tickets::find(c, scene.project, TicketKey::Id(made)).await?,
+                    None => Some(tickets::create(c, &scene, new).await?),
+                };
+                let ticket = ticket.ok_or_else(ApiError::not_found)?;
                 Ok::<_, ApiError>(viewer.show_one(c, ticket).await?)
             })
         })
@@ -139,7 +161,10 @@ async fn change(mut call: Call) -> Result<Response, ApiError> {
     let (key, viewer) = (key(&call)?, Viewer::of(&call)?);
     // A ticket that does not exist is told before a body that does not fit (conventions.md 2.4).
     find(&call).await?;
-    let change = TicketChange::read(&Fields::of(call.json().await?)?)?;
+    let clock = clock(&call)?;
+    let fields = Fields::of(call.json().await?)?;
+    let mut change = TicketChange::read(&fields)?;
+    promise(clock, &fields, &mut change)?;
     let scene = scene(&call)?;
     let (view, changed, status) = call
         .app
@@ -160,6 +185,26 @@ async fn change(mut call: Call) -> Result<Response, ApiError> {
         call.app.unread_changed(viewer.project).await;
     }
     Ok(Json(view).into_response())
+}
+
+/// What an amount of time is counted by: the moment, and the project's office hours.
+type Clock = (Timestamp, Option<BusinessHours>);
+
+fn clock(call: &Call) -> Result<Clock, ApiError> {
+    let office = call.project()?.settings.business_hours();
+    Ok((call.app.env.now(), office))
+}
+
+/// Takes over the due date that `sla_amount` comes to. The server counts: it alone knows the office hours.
+fn promise(
+    (now, office): Clock,
+    fields: &Fields<'_>,
+    change: &mut TicketChange,
+) -> Result<(), ApiError> {
+    if let Some(due) = read_promise(fields, now, office)? {
+        change.sla_due_at = Some(Some(due));
+    }
+    Ok(())
 }
 
 /// Delete a ticket

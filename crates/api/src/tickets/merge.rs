@@ -30,7 +30,7 @@ use store::tickets::{self, MergeError, MergeNotes};
         (status = 200, description = "Where it went.", body = schema::MergeResult),
         (status = 400, body = schema::ActionError, description = "The body does not fit, or the ticket cannot be merged."),
         (status = 404, body = schema::ActionError, description = "No such project, ticket or target."),
-        (status = 409, description = "The target was merged itself; `root_ticket_id` says into which."),
+        (status = 409, body = schema::MergeConflict, description = "The target was merged itself; `root_ticket_id` says into which."),
     ),
     security(("PersonalAPIKeyAuth" = ["ticket:write"]))
 )]

@@ -3,16 +3,21 @@
 use super::items::find;
 use super::view::raw;
 use super::{check_enabled, key, scene, schema};
+use crate::conversations::UserBasic;
+use crate::idempotency::Once;
+use crate::openapi::ErrorEnvelope;
+use crate::page::page_schema;
 use crate::{ApiError, Call, CommonErrors};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use model::conversations::UserView;
 use model::error::{Code, FieldError};
 use model::fields::Fields;
 use model::tickets::{
-    MESSAGE_MAX, MESSAGES_PAGE, Message, NewMessage, Ticket, author_name, rich_content,
+    MESSAGE_MAX, MESSAGES_PAGE, Message, NewMessage, Ticket, TicketKey, author_name, rich_content,
 };
-use model::{MessageId, Timestamp, media};
+use model::{MessageId, ProjectId, Timestamp, media};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -32,6 +37,9 @@ pub(super) struct MessageView {
     /// `customer`, `support`, `AI`, or another word that was stored.
     author_type: String,
     author_name: String,
+    /// The member of the team who wrote it; null for the customer and the assistant.
+    #[schema(value_type = Option<UserBasic>, required = true)]
+    created_by: Option<UserView>,
     /// Seen by the team only.
     is_private: bool,
     #[schema(value_type = String, format = DateTime)]
@@ -40,17 +48,9 @@ pub(super) struct MessageView {
     version: i64,
 }
 
-/// A page of messages.
-#[derive(ToSchema)]
-#[schema(as = PaginatedTicketMessageList)]
-#[expect(dead_code, reason = "describes model::pagination::Paginated")]
-struct MessageList {
-    count: i64,
-    #[schema(format = "uri")]
-    next: Option<String>,
-    #[schema(format = "uri")]
-    previous: Option<String>,
-    results: Vec<MessageView>,
+page_schema! {
+    /// A page of messages.
+    MessageList of MessageView as PaginatedTicketMessageList
 }
 
 /// A page of messages as clients see them. One look-up for all authors.
@@ -64,13 +64,14 @@ pub(super) async fn show(
     let people = store::users::find_many(c, &authors).await?;
     let view = |message: Message| {
         let context = message.context();
-        let author = message.created_by.and_then(|id| people.get(&id));
-        let author = author.map(|user| (user.first_name.as_str(), user.email.as_str()));
+        let user = message.created_by.and_then(|id| people.get(&id));
+        let author = user.map(|user| (user.first_name.as_str(), user.email.as_str()));
         let author_type = context.get("author_type").and_then(Value::as_str);
         Ok(MessageView {
             id: message.id,
             author_type: author_type.unwrap_or("customer").to_owned(),
             author_name: author_name(&context, author, ticket),
+            created_by: user.map(crate::people::basic),
             content: message.content,
             rich_content: match message.rich_content {
                 Some(json) => Some(raw("ticket_message.rich_content", json)?),
@@ -121,7 +122,8 @@ pub(super) async fn list(call: Call) -> Result<Response, ApiError> {
 
 /// Reply to a ticket
 ///
-/// Or leave a note that only the team sees.
+/// Or leave a note that only the team sees. With an `Idempotency-Key` it is sent once, however often the request is
+/// within a day.
 #[utoipa::path(
     post,
     path = "/api/projects/{project_id}/conversations/tickets/{id}/reply/",
@@ -130,18 +132,33 @@ pub(super) async fn list(call: Call) -> Result<Response, ApiError> {
     params(
         ("project_id" = String, Path, description = "Id of the project, or `@current`."),
         ("id" = String, Path, description = "UUID or number of the ticket."),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, description = "Names the attempt."),
     ),
     request_body = schema::ReplyFields,
-    responses((status = 201, description = "The message.", body = MessageView), CommonErrors),
+    responses(
+        CommonErrors,
+        (status = 201, description = "The message.", body = MessageView),
+        (status = 409, description = "The key was used for another request.", body = ErrorEnvelope),
+    ),
     security(("PersonalAPIKeyAuth" = ["ticket:write"]))
 )]
 pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
     let key = key(&call)?;
-    call.app.throttle_replies(&call).await?;
+    let what = format!("POST reply {}", call.params.text("id"));
+    // What is wrong with it is told in its turn.
+    let once = Once::of(&mut call, &what).await;
+    let is_repeated = match &once {
+        Ok(Some(once)) => once.is_repeated(&call).await?,
+        _ => false,
+    };
+    if !is_repeated {
+        call.app.throttle_replies(&call).await?;
+    }
     find(&call).await?;
     check_enabled(&call)?;
     let (scene, user) = (scene(&call)?, call.user_id());
     let id = MessageId(call.app.env.uuid());
+    let once = once?;
     let fields = Fields::of(call.json().await?)?;
     let content = text(&fields)?;
     let is_private = fields.boolean("is_private").or(false)?;
@@ -157,7 +174,14 @@ pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
         .store
         .write(move |c| {
             Box::pin(async move {
-                let added = tickets::add_message(c, &scene, key, &new, false).await?;
+                let made = match once {
+                    Some(once) => once.claim(c, id.into(), scene.now).await?,
+                    None => None,
+                };
+                let added = match made.map(MessageId) {
+                    Some(made) => sent(c, project, key, made).await?,
+                    None => tickets::add_message(c, &scene, key, &new, false).await?,
+                };
                 let (ticket, message) = added.ok_or_else(ApiError::not_found)?;
                 let views = show(c, &ticket, vec![message]).await?;
                 Ok::<_, ApiError>(views.into_iter().next())
@@ -167,6 +191,18 @@ pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
     call.app.tickets_changed(project);
     let view = view.ok_or_else(|| ApiError::internal("a message was not shown"))?;
     Ok((StatusCode::CREATED, Json(view)).into_response())
+}
+
+/// A message that is there already, with its ticket.
+async fn sent(
+    c: &Conn,
+    project: ProjectId,
+    key: TicketKey,
+    id: MessageId,
+) -> store::Result<Option<(Ticket, Message)>> {
+    let ticket = tickets::find(c, project, key).await?;
+    let message = tickets::find_message(c, project, id).await?;
+    Ok(ticket.zip(message.filter(|message| !message.is_deleted)))
 }
 
 /// The member `message`; a blank one has a sentence of its own (tickets.md 10.2).

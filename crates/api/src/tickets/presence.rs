@@ -5,18 +5,55 @@ use super::schema;
 use crate::{ApiError, Call, CommonErrors};
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use bus::{Place, Signal};
 use model::TicketId;
 use model::error::{Code, FieldError};
-use model::fields::UuidKind;
+use model::fields::{Fields, UuidKind};
+use model::rates::{Per, Rate};
+use model::tickets::Ticket;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::tickets;
 
 /// Tickets that can be asked about at once.
 const TICKETS_MAX: usize = 100;
+/// Longest name of a tab, in characters.
+const TAB_MAX: usize = 64;
+/// What the event stream calls it.
+const EVENT: &str = "ticket_presence";
+
+/// How often the others are told what one person does at one ticket. More is heard, and not passed on: whoever sends
+/// more does not type faster.
+const TOLD: Rate = Rate {
+    count: 60,
+    per: Per::Minute,
+};
+
+/// What somebody does at a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Viewing,
+    Typing,
+    Left,
+}
+
+impl State {
+    fn read(fields: &Fields<'_>) -> Result<Self, FieldError> {
+        let is_typing = fields.boolean("is_typing").or(false)?;
+        let is_leaving = fields.boolean("is_leaving").or(false)?;
+        Ok(match (is_leaving, is_typing) {
+            (true, _) => Self::Left,
+            (false, true) => Self::Typing,
+            (false, false) => Self::Viewing,
+        })
+    }
+}
 
 /// Say that one looks at a ticket
 ///
-/// To be repeated at least every 30 seconds; afterwards one has gone. Answers who else looks at it.
+/// To be repeated at least every 30 seconds; afterwards one has gone. Answers who else looks at it. The others learn of
+/// it from the event stream: at once, by an event `ticket_presence` without a cursor.
 #[utoipa::path(
     post,
     path = "/api/projects/{project_id}/conversations/tickets/{id}/presence/",
@@ -26,21 +63,56 @@ const TICKETS_MAX: usize = 100;
         ("project_id" = String, Path, description = "Id of the project, or `@current`."),
         ("id" = String, Path, description = "UUID or number of the ticket."),
     ),
+    request_body = schema::PresenceFields,
     responses((status = 200, description = "Who else looks at it.", body = schema::Viewers), CommonErrors),
     security(("PersonalAPIKeyAuth" = ["ticket:read"]))
 )]
-pub(super) async fn create(call: Call) -> Result<Response, ApiError> {
+pub(super) async fn create(mut call: Call) -> Result<Response, ApiError> {
     let ticket = find(&call).await?;
-    let user = &call.caller.user;
-    let shown = json!(crate::people::basic(user));
+    let fields = Fields::of(call.json().await?)?;
+    let tab = fields.text("tab").max(TAB_MAX).allow_blank();
+    let tab = tab.or(String::new())?;
+    let mut state = State::read(&fields)?;
+    let (project, user) = (ticket.project_id, call.user_id());
+    let shown = json!(crate::people::basic(&call.caller.user));
     let presence = &call.app.presence;
-    presence
-        .beat(ticket.project_id, ticket.id, user.id, shown)
-        .await;
-    let viewers = presence
-        .viewers(ticket.project_id, ticket.id, user.id)
-        .await;
+    let place = Place { user, tab };
+    if state != State::Left {
+        let beat = presence.beat(project, ticket.id, place, shown.clone());
+        beat.await;
+    } else if presence
+        .leave(project, ticket.id, place, shown.clone())
+        .await
+    {
+        // One tab is closed, and another still shows the ticket.
+        state = State::Viewing;
+    }
+    tell(&call, &ticket, state, shown).await;
+    let viewers = presence.viewers(project, ticket.id, user).await;
     Ok(Json(json!({ "viewers": viewers })).into_response())
+}
+
+/// Tells everybody else who follows the project (spec "Events and live inbox").
+async fn tell(call: &Call, ticket: &Ticket, state: State, viewer: Value) {
+    let (app, user) = (&call.app, call.user_id());
+    let subject = format!("{user}:{}", ticket.id);
+    let is_limited = app.config.rate_limits;
+    if is_limited && app.limits.check("presence", TOLD, &subject).await.is_err() {
+        return;
+    }
+    let properties = json!({
+        "ticket_id": ticket.id,
+        "ticket_number": ticket.number,
+        "viewer": viewer,
+        "state": state,
+    });
+    let data = json!({"event": EVENT, "properties": properties, "timestamp": app.env.now()});
+    let signal = Signal {
+        from: user,
+        event: EVENT.to_owned(),
+        data: data.to_string(),
+    };
+    app.signals.send(ticket.project_id, signal);
 }
 
 /// Who looks at these tickets

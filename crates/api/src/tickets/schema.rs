@@ -36,6 +36,15 @@ pub(super) struct PatchedFields {
     escalation_reason: Option<String>,
     #[schema(format = DateTime)]
     sla_due_at: Option<String>,
+    /// Instead of `sla_due_at`: due after so many `sla_unit` from now on. More than 0; at most five years.
+    #[schema(required = false)]
+    sla_amount: f64,
+    /// `minute`, `hour` or `day`. In office hours a day is one day's office hours.
+    #[schema(required = false, default = "hour")]
+    sla_unit: String,
+    /// `project` counts in the project's office hours; `{"days", "time", "timezone"}` in these; null in plain time.
+    #[schema(value_type = Option<Object>)]
+    sla_business_hours: Option<serde_json::Value>,
     /// At most 100 of at most 255 characters; replaces all.
     #[schema(required = false)]
     tags: Vec<String>,
@@ -194,6 +203,19 @@ pub(super) struct MergeResult {
     target_ticket_number: i64,
 }
 
+/// The target was merged itself.
+#[derive(ToSchema)]
+#[schema(as = TicketMergeConflict)]
+pub(super) struct MergeConflict {
+    detail: String,
+    /// `target_already_merged`.
+    #[schema(pattern = "^target_already_merged$")]
+    error_type: String,
+    /// The ticket that the target was merged into.
+    root_ticket_id: Uuid,
+    root_ticket_number: i64,
+}
+
 /// What somebody thinks of an answer of the assistant's.
 #[derive(ToSchema)]
 #[schema(as = TicketAiFeedback)]
@@ -204,6 +226,21 @@ pub(super) struct FeedbackFields {
     rating: String,
     #[schema(required = false, max_length = 2000)]
     feedback_text: String,
+}
+
+/// A sign of life. Nothing is required.
+#[derive(ToSchema)]
+#[schema(as = TicketHeartbeat)]
+pub(super) struct PresenceFields {
+    /// One is writing. To be repeated every few seconds; it counts for 8.
+    #[schema(required = false, default = false)]
+    is_typing: bool,
+    /// One has gone, and need not fade.
+    #[schema(required = false, default = false)]
+    is_leaving: bool,
+    /// Tells apart the windows of one person: who leaves with one still looks with the others.
+    #[schema(required = false, max_length = 64)]
+    tab: String,
 }
 
 /// Who else looks at a ticket.

@@ -1,11 +1,11 @@
 //! The ticket as clients see it (tickets.md 2), and what it needs beside its row.
 
 use crate::{ApiError, Call};
-use model::persons::folded_email;
+use model::persons::{PersonView, folded_email};
 use model::tickets::{Assignee, Priority, Status, Ticket};
 use model::{MemberLevel, OrganizationId, ProjectId, TicketId, Timestamp};
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use store::{Conn, persons, tickets};
@@ -64,7 +64,7 @@ pub(super) struct TicketView {
     slack_team_id: Option<String>,
     /// Who the customer is, as far as known.
     #[schema(value_type = Option<Object>, required = true)]
-    person: Option<Box<RawValue>>,
+    person: Option<PersonView>,
     /// Sorted.
     tags: Vec<String>,
     #[schema(required = true)]
@@ -166,7 +166,7 @@ impl Viewer {
         &self,
         it: Ticket,
         assignee: Option<Value>,
-        person: Option<Box<RawValue>>,
+        person: Option<PersonView>,
         merged_tickets: Vec<Value>,
     ) -> store::Result<TicketView> {
         Ok(TicketView {
@@ -231,13 +231,13 @@ async fn find_persons(
     c: &Conn,
     project: ProjectId,
     found: &[Ticket],
-) -> store::Result<Vec<Option<Box<RawValue>>>> {
+) -> store::Result<Vec<Option<PersonView>>> {
     let ids = found.iter().map(|it| it.distinct_id.as_str());
     let ids: Vec<&str> = ids.filter(|id| !id.is_empty()).collect();
     let by_id = if ids.is_empty() {
         HashMap::new()
     } else {
-        persons::find_by_distinct_ids(c, project, &ids).await?
+        persons::view_by_distinct_ids(c, project, &ids).await?
     };
     let address = |it: &Ticket| -> Option<String> {
         let is_mail = it.channel_source == "email" && !by_id.contains_key(&it.distinct_id);
@@ -251,13 +251,11 @@ async fn find_persons(
         HashMap::new()
     } else {
         let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-        persons::find_by_emails(c, project, &addresses).await?
+        persons::view_by_emails(c, project, &addresses).await?
     };
     let person = |it: &Ticket| {
         let person = by_id.get(&it.distinct_id);
-        let person = person.or_else(|| by_address.get(&address(it)?));
-        let json = person.map(to_raw_value).transpose();
-        json.map_err(|error| store::Error::Internal(error.to_string()))
+        person.or_else(|| by_address.get(&address(it)?)).cloned()
     };
-    found.iter().map(person).collect()
+    Ok(found.iter().map(person).collect())
 }

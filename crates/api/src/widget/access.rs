@@ -180,12 +180,13 @@ fn wrong_method(method: &Method, operation: Operation) -> ApiError {
         .header(header::ALLOW, HeaderValue::from_static(allow))
 }
 
-/// Parameters as an object of texts; of several with one name the last counts.
+/// Parameters as an object of texts; of several with one name the last counts. An empty one is as if it were not there.
 fn parameters(query: &str) -> Value {
     let mut members = Map::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         members.insert(name.into_owned(), value.into_owned().into());
     }
+    members.retain(|_, value| value != "");
     Value::Object(members)
 }
 

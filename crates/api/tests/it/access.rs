@@ -11,6 +11,8 @@ on_both_engines! {
     keys_need_the_scope_that_is_named,
     a_project_that_does_not_exist_is_told_from_one_that_is_not_yours,
     a_key_can_be_restricted_to_projects_and_organisations,
+    a_key_of_one_project_reaches_nothing_of_the_organisation,
+    an_organisation_is_not_named_to_who_does_not_belong_to_it,
     an_organisation_can_forbid_keys,
     the_current_project_is_the_keys_only_one_else_the_chosen_else_the_first,
     checks_come_in_their_order,
@@ -90,10 +92,20 @@ async fn keys_need_the_scope_that_is_named(setup: Setup) {
 async fn a_project_that_does_not_exist_is_told_from_one_that_is_not_yours(setup: Setup) {
     let app = setup.start().await;
     let (tenant, other) = (app.tenant().await, app.tenant().await);
-    for unknown in ["999999", "abc", "-1", "0x1", "99999999999999999999", "@me"] {
+    for unknown in [
+        "",
+        "999999",
+        "abc",
+        "-1",
+        "0x1",
+        "99999999999999999999",
+        "@me",
+    ] {
         let reply = tenant.api.get(&path(unknown)).await;
         assert_json(&reply, 404, &not_found("Project not found."));
     }
+    let reply = tenant.api.get("/api/organizations//members/").await;
+    assert_json(&reply, 404, &not_found("Organization not found."));
     let reply = tenant.api.get(&path(other.project)).await;
     assert_json(
         &reply,
@@ -169,6 +181,53 @@ async fn a_key_can_be_restricted_to_projects_and_organisations(setup: Setup) {
         .get(&format!("/api/organizations/{}/roles/", two.organization))
         .await;
     assert_json(&roles, 403, &denied(&detail));
+}
+
+async fn a_key_of_one_project_reaches_nothing_of_the_organisation(setup: Setup) {
+    let app = setup.start().await;
+    let tenant = app.tenant().await;
+    let key = app
+        .key_with(tenant.user, &["*"], |key| {
+            key.scoped_projects = vec![tenant.project]
+        })
+        .await;
+    let api = app.api(&key);
+    let detail = "API keys with scoped projects are only supported on project-based endpoints.";
+    for organization in [tenant.organization.to_string(), "@current".to_owned()] {
+        let path = |rest: &str| format!("/api/organizations/{organization}/{rest}/");
+        let invited = json!({"email": "accomplice@example.com", "level": 8});
+        for reply in [
+            api.post(&path("invites"), &invited).await,
+            api.get(&path("members")).await,
+            api.get(&path("roles")).await,
+        ] {
+            assert_json(&reply, 403, &denied(detail));
+        }
+        tenant.api.get(&path("members")).await.expect(200);
+    }
+    api.get("/api/users/@me/").await.expect(200);
+}
+
+async fn an_organisation_is_not_named_to_who_does_not_belong_to_it(setup: Setup) {
+    let app = setup.start().await;
+    let (tenant, stranger) = (app.tenant().await, app.tenant().await);
+    let organization = tenant.organization;
+    app.store
+        .write(move |c| {
+            Box::pin(async move {
+                let forbid =
+                    "UPDATE organization SET allows_personal_api_keys = FALSE WHERE id = ?1";
+                c.exec(forbid, params![organization]).await
+            })
+        })
+        .await
+        .unwrap();
+    let own = |key: &mut store::keys::Key| key.scoped_organizations = vec![stranger.organization];
+    let narrow = app.api(&app.key_with(stranger.user, &["*"], own).await);
+    let refused = denied("You don't have access to the project.");
+    for api in [&stranger.api, &narrow] {
+        assert_json(&api.get(&path(tenant.project)).await, 403, &refused);
+    }
 }
 
 async fn an_organisation_can_forbid_keys(setup: Setup) {

@@ -1,6 +1,7 @@
 //! Articles: what the assistant knows (spec "Knowledge").
 
 use crate::common::{assert_error, assert_json, keys, send_raw};
+use crate::tickets_desk::path;
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -16,6 +17,7 @@ on_both_engines! {
     other_projects_have_other_articles,
     the_assistant_answers_from_what_has_just_been_written,
     both_prefixes_and_slashes_answer,
+    articles_are_filtered_by_title_and_switch,
 }
 
 /// The text of a JSON string; empty for anything else.
@@ -334,4 +336,38 @@ async fn both_prefixes_and_slashes_answer(setup: Setup) {
     ] {
         assert_json(&shelf.api.get(&path).await, 200, &made);
     }
+}
+
+async fn articles_are_filtered_by_title_and_switch(setup: Setup) {
+    let app = setup.start().await;
+    let tenant = app.tenant().await;
+    let articles = path(&tenant, "articles/");
+    let mut made = Vec::new();
+    for (title, is_enabled) in [("Queues \u{dc}ber alles", true), ("Limits", false)] {
+        let body = json!({"title": title, "body": "text", "is_enabled": is_enabled});
+        made.push(tenant.api.post(&articles, &body).await.expect(201).json);
+        app.advance(Duration::from_secs(1));
+    }
+    let found = async |query: &str| {
+        tenant
+            .api
+            .get(&format!("{articles}?{query}"))
+            .await
+            .expect(200)
+            .json["results"]
+            .clone()
+    };
+    assert_eq!(found("").await, json!([made[1], made[0]]));
+    assert_eq!(found("is_enabled=true").await, json!([made[0]]));
+    assert_eq!(found("is_enabled=false").await, json!([made[1]]));
+    assert_eq!(found("search=%C3%BCber").await, json!([made[0]]));
+    assert_eq!(found("search=LIM&is_enabled=true").await, json!([]));
+    let one = format!("{articles}{}/", made[1]["id"].as_str().unwrap());
+    tenant
+        .api
+        .patch(&one, &json!({"title": "Bounds"}))
+        .await
+        .expect(200);
+    assert_eq!(found("search=limits").await, json!([]));
+    assert_eq!(found("search=bounds").await.as_array().unwrap().len(), 1);
 }

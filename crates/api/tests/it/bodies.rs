@@ -3,6 +3,7 @@
 
 use crate::common::{assert_error, assert_json, send_raw};
 use http::Method;
+use model::UserId;
 use serde_json::{Value, json};
 use testkit::{Api, Reply, Setup, TestApp, on_both_engines};
 
@@ -14,6 +15,7 @@ on_both_engines! {
     forms_are_read_like_json,
     any_charset_is_read_as_utf8,
     a_body_over_the_limit_is_413,
+    a_stranger_does_not_make_the_server_read_a_long_body,
     only_the_first_error_is_told,
     every_rule_has_its_code_and_words,
     values_are_coerced_as_documented,
@@ -24,6 +26,8 @@ on_both_engines! {
 struct Desk {
     app: TestApp,
     api: Api,
+    key: String,
+    user: UserId,
     path: String,
 }
 
@@ -35,6 +39,8 @@ impl Desk {
         Self {
             app,
             api: tenant.api,
+            key: tenant.key,
+            user: tenant.user,
             path,
         }
     }
@@ -225,6 +231,31 @@ async fn a_body_over_the_limit_is_413(mut setup: Setup) {
     let stranger = desk.app.stranger();
     let reply = send_raw(&stranger, Method::PATCH, &desk.path, JSON, padded(10_001)).await;
     assert_eq!(reply.status, 413);
+}
+
+async fn a_stranger_does_not_make_the_server_read_a_long_body(setup: Setup) {
+    let desk = Desk::new(setup).await;
+    let long = |more: &str| format!("{{\"nope\": \"{}\"{more}}}", "x".repeat(2 << 20));
+    let patch = async |api: &Api, path: &str, body: String| {
+        send_raw(api, Method::PATCH, path, JSON, body)
+            .await
+            .status
+            .as_u16()
+    };
+    let (stranger, path, key) = (desk.app.stranger(), &*desk.path, &*desk.key);
+    let in_query = |key: &str| format!("{path}?personal_api_key={key}");
+    assert_eq!(patch(&stranger, path, long("")).await, 413);
+    assert_eq!(patch(&stranger, &in_query("phx_nope"), long("")).await, 413);
+    // A key in the body is found after the body has been read.
+    let with_key = long(&format!(", \"personal_api_key\": \"{key}\""));
+    assert_eq!(patch(&stranger, path, with_key).await, 413);
+    let short = format!("{{\"personal_api_key\": \"{key}\"}}");
+    assert_eq!(patch(&stranger, path, short).await, 200);
+    // Who is known may send what the server takes.
+    assert_eq!(patch(&desk.api, path, long("")).await, 200);
+    assert_eq!(patch(&stranger, &in_query(key), long("")).await, 200);
+    let browser = desk.app.signed_in(desk.user).await;
+    assert_eq!(patch(&browser, path, long("")).await, 200);
 }
 
 async fn only_the_first_error_is_told(setup: Setup) {

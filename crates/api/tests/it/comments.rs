@@ -11,26 +11,24 @@ on_both_engines! {
     a_private_comment_is_a_note,
     bad_comments_are_told_what_is_wrong,
     the_servers_marks_are_removed,
-    comments_come_in_pages_newest_first,
-    comments_are_filtered,
     only_ones_own_comment_can_be_changed,
     deleting_is_a_change_and_can_be_taken_back,
     comments_of_other_projects_are_not_there,
     a_task_and_an_answer_stay_with_the_comment,
 }
 
-fn path(desk: &Desk) -> String {
+pub(crate) fn path(desk: &Desk) -> String {
     format!("/api/projects/{}/comments/", desk.tenant.project)
 }
 
-fn body(ticket: &Value, content: &str) -> Value {
+pub(crate) fn body(ticket: &Value, content: &str) -> Value {
     json!({
         "scope": "conversations_ticket", "item_id": ticket["id"], "content": content,
         "item_context": {"author_type": "support", "is_private": false},
     })
 }
 
-async fn comment(desk: &Desk, ticket: &Value, content: &str) -> Value {
+pub(crate) async fn comment(desk: &Desk, ticket: &Value, content: &str) -> Value {
     desk.api
         .post(&path(desk), &body(ticket, content))
         .await
@@ -38,7 +36,7 @@ async fn comment(desk: &Desk, ticket: &Value, content: &str) -> Value {
         .json
 }
 
-async fn listed(desk: &Desk, query: &str) -> Value {
+pub(crate) async fn listed(desk: &Desk, query: &str) -> Value {
     desk.api
         .get(&format!(
             "{}?scope=conversations_ticket&{query}",
@@ -49,7 +47,7 @@ async fn listed(desk: &Desk, query: &str) -> Value {
         .json
 }
 
-fn texts(list: &Value) -> Vec<&str> {
+pub(crate) fn texts(list: &Value) -> Vec<&str> {
     list["results"]
         .as_array()
         .unwrap()
@@ -218,99 +216,6 @@ async fn the_servers_marks_are_removed(setup: Setup) {
         made["item_context"],
         json!({"author_type": "support", "mine": 1})
     );
-}
-
-async fn comments_come_in_pages_newest_first(setup: Setup) {
-    let desk = Desk::new(setup).await;
-    let ticket = desk.add(json!({})).await;
-    for number in 0..250 {
-        desk.hear(&ticket, &number.to_string()).await;
-        // Some have the same time.
-        if number % 3 == 0 {
-            desk.later(1);
-        }
-    }
-    let item = format!("item_id={}", ticket["id"].as_str().unwrap());
-    for filter in [item.as_str(), ""] {
-        let mut page = listed(&desk, filter).await;
-        assert_eq!(page["previous"], Value::Null);
-        let mut pages = vec![page.clone()];
-        while let Some(next) = page["next"].as_str() {
-            let next = next.strip_prefix(&desk.app.base).unwrap();
-            assert!(next.contains(filter), "{next}");
-            page = desk.api.get(next).await.expect(200).json;
-            pages.push(page.clone());
-        }
-        let lengths: Vec<usize> = pages.iter().map(|page| texts(page).len()).collect();
-        assert_eq!(lengths, [100, 100, 50]);
-        let mut seen: Vec<i64> = pages
-            .iter()
-            .flat_map(|page| texts(page))
-            .map(|text| text.parse().unwrap())
-            .collect();
-        // Within one moment the order is that of random ids.
-        seen.sort_unstable();
-        assert_eq!(seen, (0..250).collect::<Vec<_>>());
-        // And back again.
-        for expected in pages.iter().rev().skip(1) {
-            let previous = page["previous"].as_str().unwrap();
-            page = desk
-                .api
-                .get(previous.strip_prefix(&desk.app.base).unwrap())
-                .await
-                .expect(200)
-                .json;
-            assert_eq!(page["results"], expected["results"]);
-        }
-        assert_eq!(page["previous"], Value::Null);
-    }
-    let bad = format!("{}?scope=conversations_ticket&cursor=nope", path(&desk));
-    assert_error(&desk.api.get(&bad).await, 404, "not_found", "");
-}
-
-async fn comments_are_filtered(setup: Setup) {
-    let desk = Desk::new(setup).await;
-    let (one, two) = (desk.add(json!({})).await, desk.add(json!({})).await);
-    let first = comment(&desk, &one, "Gr\u{fc}n 100%").await;
-    desk.later(1);
-    comment(&desk, &two, "blue").await;
-    desk.later(1);
-    let mut answer = body(&one, "red");
-    answer["source_comment"] = first["id"].clone();
-    desk.api.post(&path(&desk), &answer).await.expect(201);
-    let of = |ticket: &Value| format!("item_id={}", ticket["id"].as_str().unwrap());
-    for (query, expected) in [
-        (String::new(), vec!["red", "blue", "Gr\u{fc}n 100%"]),
-        (of(&one), vec!["red", "Gr\u{fc}n 100%"]),
-        (of(&two), vec!["blue"]),
-        ("item_id=nope".to_owned(), vec![]),
-        (format!("item_id={}", new_uuid()), vec![]),
-        (
-            format!("{}&search=GR%C3%9CN", of(&one)),
-            vec!["Gr\u{fc}n 100%"],
-        ),
-        (format!("{}&search=0%25", of(&one)), vec!["Gr\u{fc}n 100%"]),
-        (format!("{}&search=r_d", of(&one)), vec![]),
-        (
-            format!("source_comment={}", first["id"].as_str().unwrap()),
-            vec!["red"],
-        ),
-        ("source_comment=nope".to_owned(), vec![]),
-    ] {
-        assert_eq!(texts(&listed(&desk, &query).await), expected, "{query}");
-    }
-    // Messages of tickets never appear in a list that does not ask for them.
-    for query in ["", "?scope=Dashboard", "?scope=Ticket"] {
-        let list = desk
-            .api
-            .get(&format!("{}{query}", path(&desk)))
-            .await
-            .expect(200)
-            .json;
-        assert_eq!(list, json!({"next": null, "previous": null, "results": []}));
-    }
-    let unbounded = format!("{}?scope=conversations_ticket&search=x", path(&desk));
-    assert_error(&desk.api.get(&unbounded).await, 400, "required", "item_id");
 }
 
 async fn only_ones_own_comment_can_be_changed(setup: Setup) {

@@ -145,3 +145,21 @@ where
     let in_time = tokio::time::timeout(PATIENCE, waiting).await;
     assert!(in_time.is_ok(), "never came to be: {what}");
 }
+
+/// Makes somebody a mere member.
+pub(crate) async fn demote(app: &TestApp, tenant: &Tenant) {
+    let (organization, user, now) = (tenant.organization, tenant.user, app.env.now());
+    app.store
+        .write(move |c| {
+            Box::pin(store::organizations::set_member(
+                c,
+                organization,
+                user,
+                model::MemberLevel::Member,
+                now,
+            ))
+        })
+        .await
+        .unwrap();
+    app.app.forget_cached();
+}

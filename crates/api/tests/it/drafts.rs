@@ -1,6 +1,6 @@
 //! Drafts of answers, kept for their writers.
 
-use crate::common::assert_error;
+use crate::common::{assert_error, assert_json};
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -29,7 +29,14 @@ async fn a_draft_is_kept_changed_and_thrown_away(setup: Setup) {
     let tenant = app.tenant().await;
     let browser = app.signed_in(tenant.user).await;
     let path = path(&tenant, "0190a4b0-0000-7000-8000-000000000000");
-    assert_error(&browser.get(&path).await, 404, "not_found", "");
+    let none = json!({
+        "key": "0190a4b0-0000-7000-8000-000000000000",
+        "content": "",
+        "rich_content": null,
+        "is_private": false,
+        "updated_at": null,
+    });
+    assert_json(&browser.get(&path).await, 200, &none);
     let rich = json!({"type": "doc", "content": [{"type": "paragraph"}]});
     let body = json!({"content": "Dear Ada, ", "rich_content": rich, "is_private": true});
     let kept = put(&browser, &path, &body).await.expect(200).json;
@@ -51,7 +58,7 @@ async fn a_draft_is_kept_changed_and_thrown_away(setup: Setup) {
     for _ in 0..2 {
         browser.delete(&path).await.expect(204);
     }
-    assert_error(&browser.get(&path).await, 404, "not_found", "");
+    assert_json(&browser.get(&path).await, 200, &none);
 }
 
 async fn a_draft_is_its_writers_alone(setup: Setup) {
@@ -66,13 +73,14 @@ async fn a_draft_is_its_writers_alone(setup: Setup) {
     put(&tenant.api, &new, &json!({"content": "mine"}))
         .await
         .expect(200);
-    assert_error(&colleague.api.get(&new).await, 404, "not_found", "");
-    assert_error(
-        &tenant.api.get(&path(&second, "new")).await,
-        404,
-        "not_found",
-        "",
-    );
+    let theirs = colleague.api.get(&new).await.expect(200).json;
+    let elsewhere = tenant.api.get(&path(&second, "new")).await;
+    for draft in [theirs, elsewhere.expect(200).json] {
+        assert_eq!(
+            (&draft["content"], &draft["updated_at"]),
+            (&json!(""), &Value::Null)
+        );
+    }
     colleague.api.delete(&new).await.expect(204);
     assert_eq!(
         tenant.api.get(&new).await.expect(200).json["content"],
@@ -132,8 +140,9 @@ async fn of_too_many_drafts_the_oldest_go(setup: Setup) {
             .expect(200);
         app.advance(Duration::from_millis(1));
     }
-    for (index, status) in [(0, 404), (1, 404), (2, 200), (201, 200)] {
+    for (index, content) in [(0, ""), (1, ""), (2, "x"), (201, "x")] {
         let path = path(&tenant, &format!("draft-{index}"));
-        assert_eq!(tenant.api.get(&path).await.status, status, "{index}");
+        let draft = tenant.api.get(&path).await.expect(200).json;
+        assert_eq!(draft["content"], content, "{index}");
     }
 }

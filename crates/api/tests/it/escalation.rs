@@ -62,6 +62,11 @@ async fn the_command_opens_a_ticket_and_names_it(setup: Setup) {
     let number = format!("#{}", tickets[0]["ticket_number"]);
     assert!(last.content().contains(&number), "{}", last.content());
     assert_eq!(chat.messages().await.last().unwrap().1, last.content());
+    let named = json!({"ticket": {"id": tickets[0]["id"], "number": tickets[0]["ticket_number"]}});
+    assert_eq!(last.json()["meta"], named);
+    let detail = chat.detail().await;
+    let shown = detail["messages"].as_array().unwrap().last().unwrap();
+    assert_eq!(shown["meta"], named);
     assert_eq!(chat.status().await, "idle");
     assert_eq!(
         tickets[0]["escalation_reason"],

@@ -19,10 +19,13 @@ on_both_engines! {
     a_quiet_stream_shows_that_it_lives,
     a_stream_ends_with_a_hint_when_the_server_stops,
     a_stream_ends_when_its_key_is_revoked,
+    a_stream_ends_when_its_key_may_less,
     the_form_is_negotiated,
     a_reader_sees_its_own_project_only,
     changes_are_listed_newest_first,
-    the_log_of_changes_is_asked_for_one_thing,
+    the_log_of_changes_is_read_whole_or_narrowed,
+    the_log_of_changes_refuses_what_it_is_not_kept_of,
+    what_was_done_to_the_project_needs_a_scope_of_its_own,
 }
 
 /// A server, a member of a project, and the path of the project's events.
@@ -267,10 +270,9 @@ async fn a_quiet_stream_shows_that_it_lives(mut setup: Setup) {
     let scene = Scene::new(setup).await;
     let mut stream = scene.stream("", None).await;
     greeting(&mut stream).await;
-    // Reads on over the comments until the server's own poll finds the event.
-    scene.log_silently(vec![event(1)]).await;
-    next(&mut stream, 1).await;
-    assert!(stream.hints.iter().any(|hint| hint == ": keepalive\n\n"));
+    stream.until_hint(": keepalive\n\n").await;
+    scene.log(vec![event(1)]).await;
+    assert_eq!(next(&mut stream, 1).await, [1]);
 }
 
 async fn a_stream_ends_with_a_hint_when_the_server_stops(setup: Setup) {
@@ -301,6 +303,27 @@ async fn a_stream_ends_when_its_key_is_revoked(setup: Setup) {
     assert!(revoked.unwrap());
     scene.log(vec![event(1)]).await;
     assert_eq!(stream.next().await, None);
+}
+
+async fn a_stream_ends_when_its_key_may_less(setup: Setup) {
+    let scene = Scene::new(setup).await;
+    let elsewhere = scene.app.project(scene.tenant.organization).await;
+    for change in [
+        json!({"scopes": ["person:read"]}),
+        json!({"scoped_teams": [elsewhere]}),
+    ] {
+        let browser = scene.app.signed_in(scene.tenant.user).await;
+        let new = json!({"label": "inbox", "scopes": ["ticket:read"]});
+        let made = browser.post("/api/personal_api_keys/", &new).await;
+        let made = made.expect(201).json;
+        let key = scene.app.api(made["value"].as_str().unwrap());
+        let mut stream = open(&key, &scene.path, None).await;
+        greeting(&mut stream).await;
+        let path = format!("/api/personal_api_keys/{}/", made["id"].as_str().unwrap());
+        browser.patch(&path, &change).await.expect(200);
+        scene.log(vec![event(1)]).await;
+        assert_eq!(stream.next().await, None, "{change}");
+    }
 }
 
 async fn the_form_is_negotiated(setup: Setup) {
@@ -432,15 +455,86 @@ async fn changes_are_listed_newest_first(setup: Setup) {
     assert!(page["next"].as_str().unwrap().contains("offset=2"));
 }
 
-async fn the_log_of_changes_is_asked_for_one_thing(setup: Setup) {
+async fn the_log_of_changes_is_read_whole_or_narrowed(setup: Setup) {
+    let scene = Scene::new(setup).await;
+    let (app, tenant) = (&scene.app, &scene.tenant);
+    let robin = app.member(tenant.organization, tenant.project).await;
+    let (one, two) = (new_uuid().to_string(), new_uuid().to_string());
+    record(app, tenant.project, &one, Some(tenant.user), 1).await;
+    record(app, tenant.project, &two, Some(robin.user), 2).await;
+    record(app, tenant.project, &one, None, 3).await;
+    let other = app.project(tenant.organization).await;
+    record(app, other, &one, Some(tenant.user), 4).await;
+    // Also of the project itself.
+    let settings = format!("/api/projects/{}/", tenant.project);
+    let change = json!({"timezone": "Europe/Berlin"});
+    tenant.api.patch(&settings, &change).await.expect(200);
+
+    let robins = robin.api.get("/api/users/@me/").await.expect(200).json;
+    let uuid = robins["uuid"].as_str().unwrap();
+    let (me, them) = (tenant.user, robin.user);
+    let root = format!("/api/projects/{}/activity_log/", tenant.project);
+    for (query, expected) in [
+        (String::new(), vec![-1, 3, 2, 1]),
+        ("scope=Ticket".to_owned(), vec![3, 2, 1]),
+        ("scope=Project".to_owned(), vec![-1]),
+        (format!("user={me}"), vec![-1, 1]),
+        (format!("user={them}"), vec![2]),
+        (format!("user={uuid}"), vec![2]),
+        (format!("user={}", new_uuid()), vec![]),
+        ("user=999999".to_owned(), vec![]),
+        (format!("scope=Ticket&user={me}"), vec![1]),
+        (format!("scope=Ticket&item_id={one}"), vec![3, 1]),
+        (format!("scope=Ticket&item_id={one}&user={me}"), vec![1]),
+        ("limit=2&offset=1".to_owned(), vec![3, 2]),
+    ] {
+        let page = tenant.api.get(&format!("{root}?{query}")).await;
+        let page = page.expect(200).json;
+        let second = |row: &Value| row["detail"]["changes"][0]["second"].as_i64();
+        let found: Vec<i64> = page["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| second(row).unwrap_or(-1))
+            .collect();
+        assert_eq!(found, expected, "{query}");
+        if !query.starts_with("limit") {
+            assert_eq!(page["count"], json!(expected.len()), "{query}");
+        }
+    }
+}
+
+async fn what_was_done_to_the_project_needs_a_scope_of_its_own(setup: Setup) {
+    let scene = Scene::new(setup).await;
+    let (app, tenant) = (&scene.app, &scene.tenant);
+    record(app, tenant.project, &new_uuid().to_string(), None, 1).await;
+    let settings = format!("/api/projects/{}/", tenant.project);
+    let change = json!({"name": "Another name"});
+    tenant.api.patch(&settings, &change).await.expect(200);
+    let root = format!("/api/projects/{}/activity_log/", tenant.project);
+    let reader = app.api(&app.key(tenant.user, &["ticket:read"]).await);
+    let page = reader.get(&root).await.expect(200).json;
+    assert_eq!(page["count"], 1);
+    assert_eq!(page["results"][0]["scope"], "Ticket");
+    let refused = reader.get(&format!("{root}?scope=Project")).await;
+    assert_error(&refused, 403, "permission_denied", "");
+    assert_eq!(
+        refused.json["detail"],
+        "API key missing required scope 'project:read'"
+    );
+    let both = app.key(tenant.user, &["ticket:read", "project:read"]).await;
+    let page = app.api(&both).get(&root).await.expect(200).json;
+    assert_eq!(page["count"], 2);
+}
+
+async fn the_log_of_changes_refuses_what_it_is_not_kept_of(setup: Setup) {
     let scene = Scene::new(setup).await;
     let root = format!("/api/projects/{}/activity_log/", scene.tenant.project);
     let api = &scene.tenant.api;
     for (query, code, attr) in [
-        ("", "required", "scope"),
-        ("scope=Ticket", "required", "item_id"),
-        ("scope=Ticket&item_id=", "required", "item_id"),
+        ("item_id=1", "required", "scope"),
         ("scope=Insight&item_id=1", "invalid_choice", "scope"),
+        ("user=me", "invalid_input", "user"),
     ] {
         let reply = api.get(&format!("{root}?{query}")).await;
         assert_error(&reply, 400, code, attr);

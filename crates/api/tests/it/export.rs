@@ -117,7 +117,7 @@ async fn import(
     let mut import = Import::begin(app.store.clone(), app.env.clone(), key, first, into).await?;
     let mut taken = Ok(());
     for line in lines {
-        taken = import.line(line).await;
+        taken = import.line(line).await.map(|_| ());
         if taken.is_err() {
             break;
         }

@@ -2,7 +2,9 @@
 //! as data (ai-conversations.md 4.4; spec "Knowledge").
 
 use crate::common::{Stage, said};
+use assistant::Answerer;
 use serde_json::{Value, json};
+use std::time::Duration;
 use testkit::{Chat, Script, Setup, on_both_engines};
 
 on_both_engines! {
@@ -13,6 +15,8 @@ on_both_engines! {
     the_question_is_asked_however_much_has_been_done_since,
     the_page_is_that_of_the_newest_message,
     articles_are_handed_over_and_cited_ones_are_named,
+    macros_are_handed_over_only_if_the_project_says_so,
+    without_a_model_macros_are_quoted_for_what_they_are,
     switched_off_and_foreign_articles_are_not_handed_over,
     data_cannot_leave_its_place,
     one_conversation_knows_nothing_of_another,
@@ -181,6 +185,86 @@ async fn articles_are_handed_over_and_cited_ones_are_named(setup: Setup) {
         Value::Null,
         "what is not cited is no source"
     );
+}
+
+/// A macro of the team's, or of one person's.
+async fn prepared(chat: &Chat, name: &str, content: &str, visibility: &str) -> Value {
+    let path = format!("/api/projects/{}/conversations/macros/", chat.project);
+    let body = json!({"name": name, "content": content, "visibility": visibility});
+    let made = chat.api.post(&path, &body).await.expect(201);
+    made.json["short_id"].clone()
+}
+
+async fn macros_are_handed_over_only_if_the_project_says_so(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    let chat = stage.chat();
+    let content = "Hi {{customer.name}},\n\nA late parcel is traced.\n\nBest, {{agent.first_name}}";
+    let id = prepared(&chat, "Late parcel", content, "team").await;
+    prepared(
+        &chat,
+        "Late parcel",
+        "A late parcel is my secret.",
+        "personal",
+    )
+    .await;
+    let elsewhere = stage.app.tenant().await.chat();
+    prepared(
+        &elsewhere,
+        "Late parcel",
+        "A late parcel is theirs.",
+        "team",
+    )
+    .await;
+    stage.model.script([
+        Script::text(["I do not know."]),
+        Script::text(["It is traced [1]."]),
+    ]);
+    let question = "Where is my late parcel?";
+    say(&chat, question).await;
+    assert!(!stage.model.turns()[0].system().contains("traced"));
+    stage
+        .app
+        .set(stage.tenant.project, "macros_in_chat", "true")
+        .await;
+    say(&chat, question).await;
+    let system = stage.model.turns()[1].system();
+    let (_, knowledge) = system.split_once("<knowledge>\n").unwrap();
+    let expected = "[1] Late parcel (a reply that the team has prepared)\nHi,\n\nA late parcel is traced.\n</knowledge>";
+    assert!(knowledge.starts_with(expected), "{knowledge}");
+    let meta = chat.detail().await["messages"][3]["meta"].clone();
+    let source = json!([{"macro_id": id, "title": "Late parcel"}]);
+    assert_eq!(meta["sources"], source);
+}
+
+async fn without_a_model_macros_are_quoted_for_what_they_are(mut setup: Setup) {
+    setup.assistant.answerer = Answerer::Extractive {
+        pace: Duration::ZERO,
+    };
+    let app = setup.start().await;
+    let tenant = app.tenant().await;
+    let chat = tenant.chat();
+    let content = "A late parcel is traced.";
+    let id = prepared(&chat, "Late parcel", content, "team").await;
+    prepared(
+        &chat,
+        "Late parcel",
+        "A late parcel is my secret.",
+        "personal",
+    )
+    .await;
+    let question = "Where is my late parcel?";
+    let events = chat.say(question).await.expect(201).events().await;
+    let text = events.last().unwrap().content();
+    assert!(text.starts_with("I found nothing"), "{text}");
+    app.set(tenant.project, "macros_in_chat", "true").await;
+    let events = chat.say(question).await.expect(201).events().await;
+    let answer = events.last().unwrap().json();
+    let text = answer["content"].as_str().unwrap();
+    let quoted = "**Late parcel** › prepared by the team\n\n> A late parcel is traced.";
+    assert!(text.contains(quoted), "{text}");
+    assert!(!text.contains("secret"), "{text}");
+    let source = json!([{"macro_id": id, "title": "Late parcel"}]);
+    assert_eq!(answer["meta"]["sources"], source);
 }
 
 async fn switched_off_and_foreign_articles_are_not_handed_over(setup: Setup) {

@@ -23,6 +23,7 @@ on_both_engines! {
     an_unknown_message_is_404_whatever_the_body_says,
     the_queue_is_cleared,
     broken_messages_are_refused_and_nothing_is_queued,
+    what_asks_for_a_sandbox_is_not_queued,
     clear_is_not_the_id_of_a_message,
     only_the_owner_reaches_the_queue,
     keys_need_the_scope_of_the_call,
@@ -340,6 +341,21 @@ async fn broken_messages_are_refused_and_nothing_is_queued(setup: Setup) {
             "trace_id",
         ),
         (
+            json!({"content": "x", "session_id": []}),
+            "invalid_input",
+            "session_id",
+        ),
+        (
+            json!({"content": "x", "is_sandbox": "perhaps"}),
+            "invalid_input",
+            "is_sandbox",
+        ),
+        (
+            json!({"content": "x", "agent_mode": "nope", "trace_id": "nope"}),
+            "invalid_input",
+            "trace_id",
+        ),
+        (
             json!({"content": "x", "ui_context": {"dashboards": 3}}),
             "invalid_input",
             "",
@@ -360,6 +376,23 @@ async fn broken_messages_are_refused_and_nothing_is_queued(setup: Setup) {
     let queue = chat.api.post(&path, &body).await.expect(200).json;
     assert_eq!(queue["messages"][0]["billing_context"], Value::Null);
     assert_eq!(waiting(&chat).await, [long]);
+}
+
+async fn what_asks_for_a_sandbox_is_not_queued(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    let (chat, _gate) = running(&stage).await;
+    let path = chat.path("queue/");
+    for body in [
+        json!({"content": "x", "is_sandbox": true}),
+        json!({"content": "x", "agent_mode": "sandbox"}),
+    ] {
+        let refused = chat.api.post(&path, &body).await;
+        assert_error(&refused, 403, "permission_denied", "");
+    }
+    assert_eq!(waiting(&chat).await, [""; 0]);
+    let body = json!({"content": "x", "is_sandbox": "no", "session_id": "ignored"});
+    let queue = chat.api.post(&path, &body).await.expect(200).json;
+    assert_eq!(queue["messages"][0]["session_id"], Value::Null);
 }
 
 async fn clear_is_not_the_id_of_a_message(setup: Setup) {
@@ -420,7 +453,9 @@ async fn only_the_owner_reaches_the_queue(setup: Setup) {
     let missing = json!({"error": "Conversation not found"});
     let gone = stage.idle_chat().await;
     gone.api.delete(&gone.path("")).await.expect(204);
-    for absent in [stage.chat(), gone] {
+    // What is deleted is absent for everybody, also for whom it was never.
+    let gone_for_others = gone.seen_by(&colleague.api);
+    for absent in [stage.chat(), gone, gone_for_others] {
         for reply in every_call(&absent).await {
             assert_json(&reply, 404, &missing);
         }

@@ -225,6 +225,7 @@ async fn only_admins_make_a_new_token(setup: Setup) {
         .unwrap();
     for path in [
         "generate_conversations_public_token/",
+        "reveal_secret_token/",
         "rotate_secret_token/",
         "delete_secret_token_backup/",
         "project_secret_api_keys/",

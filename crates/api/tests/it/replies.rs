@@ -1,12 +1,11 @@
 //! `ai_replies`: customers' messages that the assistant answers by itself, what stops it, and what survives.
 
-use crate::tickets_desk::{Desk, key};
-use crate::turns::scene::{Mortal, brisk};
+use crate::tickets_desk::Desk;
+use crate::turns::scene::brisk;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::Duration;
 use testkit::stub_model::Received;
-use testkit::{Gate, PATIENCE, Script, Setup, StubModel, on_both_engines};
+use testkit::{PATIENCE, Script, Setup, StubModel, on_both_engines};
 
 on_both_engines! {
     switched_off_nothing_happens,
@@ -24,30 +23,20 @@ on_both_engines! {
     after_a_person_has_spoken_it_only_drafts,
     other_channels_and_private_notes_are_not_answered,
     without_approval_no_text_goes_to_the_model,
-    a_persons_reply_takes_the_answer_back,
-    a_resolve_takes_the_answer_back,
-    a_newer_message_is_answered_instead,
-    a_deleted_ticket_is_not_answered,
-    switching_it_off_takes_the_answer_back,
-    each_turn_of_the_customer_gets_at_most_one_answer,
-    a_crash_loses_no_message,
-    a_stop_hands_the_message_over,
-    two_servers_give_one_answer,
-    a_message_that_nobody_can_answer_is_given_to_people,
 }
 
-async fn desk(setup: Setup, mode: &str) -> Desk {
+pub(crate) async fn desk(setup: Setup, mode: &str) -> Desk {
     let desk = Desk::new(brisk(setup)).await;
     desk.app.set(desk.tenant.project, "ai_replies", mode).await;
     desk
 }
 
-fn quick(mut setup: Setup) -> Setup {
+pub(crate) fn quick(mut setup: Setup) -> Setup {
     setup.assistant.reply_patience.pauses = vec![Duration::from_millis(1); 2];
     setup
 }
 
-async fn desk_with_model(
+pub(crate) async fn desk_with_model(
     setup: Setup,
     mode: &str,
     answer: impl Fn(&Received) -> Script + Send + Sync + 'static,
@@ -57,7 +46,7 @@ async fn desk_with_model(
     (desk(quick(setup).answered_by(&model), mode).await, model)
 }
 
-fn stage(request: &Received) -> &'static str {
+pub(crate) fn stage(request: &Received) -> &'static str {
     let system = request.system();
     if system.starts_with("You sort") {
         "sort"
@@ -69,7 +58,7 @@ fn stage(request: &Received) -> &'static str {
 }
 
 /// A model that sorts and checks as it should, and writes as the script says.
-fn writes(script: Script) -> impl Fn(&Received) -> Script + Send + Sync {
+pub(crate) fn writes(script: Script) -> impl Fn(&Received) -> Script + Send + Sync {
     move |request| match stage(request) {
         "sort" => Script::text([r#"{"safe": true, "kind": "question", "query": "parcel"}"#]),
         "check" => Script::text([r#"{"ok": true}"#]),
@@ -88,7 +77,7 @@ async fn article(desk: &Desk) {
 }
 
 /// All messages of a ticket: who, private or not, what.
-async fn messages(desk: &Desk, ticket: &Value) -> Vec<(String, bool, String)> {
+pub(crate) async fn messages(desk: &Desk, ticket: &Value) -> Vec<(String, bool, String)> {
     let list = desk
         .api
         .get(&desk.at(ticket, "messages/"))
@@ -108,7 +97,7 @@ async fn messages(desk: &Desk, ticket: &Value) -> Vec<(String, bool, String)> {
 }
 
 /// The assistant's messages of a ticket: private or not, what.
-async fn answers(desk: &Desk, ticket: &Value) -> Vec<(bool, String)> {
+pub(crate) async fn answers(desk: &Desk, ticket: &Value) -> Vec<(bool, String)> {
     let all = messages(desk, ticket).await.into_iter();
     all.filter(|it| it.0 == "AI")
         .map(|it| (it.1, it.2))
@@ -116,7 +105,7 @@ async fn answers(desk: &Desk, ticket: &Value) -> Vec<(bool, String)> {
 }
 
 /// What this gives, once it gives something.
-async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
             if let Some(found) = look().await {
@@ -130,7 +119,7 @@ async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// The ticket once the assistant has come to this.
-async fn settled(desk: &Desk, ticket: &Value, result: &str) -> Value {
+pub(crate) async fn settled(desk: &Desk, ticket: &Value, result: &str) -> Value {
     eventually(async || {
         let shown = desk.peek(ticket).await;
         (shown["ai_triage"]["result"] == result).then_some(shown)
@@ -139,7 +128,7 @@ async fn settled(desk: &Desk, ticket: &Value, result: &str) -> Value {
 }
 
 /// No message waits, and none is being answered.
-async fn idle(desk: &Desk) {
+pub(crate) async fn idle(desk: &Desk) {
     eventually(async || {
         let jobs = desk.app.store.read(|c| {
             Box::pin(async move {
@@ -153,13 +142,13 @@ async fn idle(desk: &Desk) {
     .await;
 }
 
-async fn asked(desk: &Desk, question: &str) -> Value {
+pub(crate) async fn asked(desk: &Desk, question: &str) -> Value {
     let ticket = desk.add(json!({})).await;
     desk.hear(&ticket, question).await;
     ticket
 }
 
-const QUESTION: &str = "My parcel is late, can you trace it?";
+pub(crate) const QUESTION: &str = "My parcel is late, can you trace it?";
 
 async fn switched_off_nothing_happens(setup: Setup) {
     let desk = desk(setup, "off").await;
@@ -390,245 +379,4 @@ async fn without_approval_no_text_goes_to_the_model(setup: Setup) {
             .contains("traced on request")
     );
     assert!(model.requests().is_empty());
-}
-
-/// A desk whose model waits at the gate before it writes, and a ticket that is being answered.
-async fn held(setup: Setup) -> (Desk, StubModel, Gate, Value) {
-    let gate = Gate::new();
-    let script = Script::text(["It is traced."]).gated(&gate);
-    let (desk, model) = desk_with_model(setup, "answer", writes(script)).await;
-    let ticket = asked(&desk, QUESTION).await;
-    eventually(async || (model.requests().len() == 2).then_some(())).await;
-    assert_eq!(
-        desk.peek(&ticket).await["ai_triage"]["status"],
-        "in_progress"
-    );
-    let found = desk.numbers("ai_triage_result=in_progress").await;
-    assert_eq!(json!(found), json!([ticket["ticket_number"]]));
-    (desk, model, gate, ticket)
-}
-
-/// Lets the model go on, and waits until nothing can come of it any more.
-async fn finish(desk: &Desk, model: &StubModel, gate: &Gate) {
-    gate.open_all();
-    model.wait_until_idle().await;
-    idle(desk).await;
-}
-
-async fn a_persons_reply_takes_the_answer_back(setup: Setup) {
-    let (desk, model, gate, ticket) = held(setup).await;
-    desk.reply(&ticket, json!({"message": "I am on it."}))
-        .await
-        .expect(201);
-    finish(&desk, &model, &gate).await;
-    assert!(answers(&desk, &ticket).await.is_empty());
-    assert_eq!(desk.peek(&ticket).await["ai_triage"], Value::Null);
-}
-
-async fn a_resolve_takes_the_answer_back(setup: Setup) {
-    for how in ["patch", "bulk"] {
-        let setup = Setup::new(setup.engine, &format!("a_resolve_{how}")).await;
-        let Some(setup) = setup else { return };
-        let (desk, model, gate, ticket) = held(setup).await;
-        if how == "patch" {
-            desk.patch(&ticket, json!({"status": "resolved"}))
-                .await
-                .expect(200);
-            desk.patch(&ticket, json!({"status": "open"}))
-                .await
-                .expect(200);
-        } else {
-            let path = format!("{}bulk_update_status/", desk.path);
-            let body = json!({"ids": [ticket["id"]], "status": "resolved"});
-            desk.api.post(&path, &body).await.expect(200);
-        }
-        finish(&desk, &model, &gate).await;
-        assert!(answers(&desk, &ticket).await.is_empty(), "{how}");
-        assert_eq!(desk.peek(&ticket).await["ai_triage"], Value::Null);
-    }
-}
-
-async fn a_newer_message_is_answered_instead(setup: Setup) {
-    let (desk, model, gate, ticket) = held(setup).await;
-    desk.hear(&ticket, "It is the red one.").await;
-    gate.open_all();
-    settled(&desk, &ticket, "persisted").await;
-    finish(&desk, &model, &gate).await;
-    assert_eq!(answers(&desk, &ticket).await.len(), 1);
-    let order: Vec<_> = messages(&desk, &ticket)
-        .await
-        .into_iter()
-        .map(|it| it.0)
-        .collect();
-    assert_eq!(order, ["customer", "customer", "AI"]);
-    let last = model.requests();
-    let last = last.iter().rfind(|it| stage(it) == "write").unwrap();
-    assert!(last.messages()[0].1.contains("It is the red one."));
-}
-
-async fn a_deleted_ticket_is_not_answered(setup: Setup) {
-    let (desk, model, gate, ticket) = held(setup).await;
-    desk.api.delete(&desk.at(&ticket, "")).await.expect(204);
-    finish(&desk, &model, &gate).await;
-    assert!(
-        desk.events_of("$conversation_message_sent")
-            .await
-            .is_empty()
-    );
-}
-
-async fn switching_it_off_takes_the_answer_back(setup: Setup) {
-    let (desk, model, gate, ticket) = held(setup).await;
-    desk.app.set(desk.tenant.project, "ai_replies", "off").await;
-    finish(&desk, &model, &gate).await;
-    assert!(answers(&desk, &ticket).await.is_empty());
-    assert_eq!(desk.peek(&ticket).await["ai_triage"], Value::Null);
-}
-
-/// Customers and people write to many tickets at once while the assistant answers. Whatever the order comes to: there is
-/// never an answer without a customer's message just before it, so none is given twice and none after a person's word; and
-/// no customer is left without a last word.
-async fn each_turn_of_the_customer_gets_at_most_one_answer(setup: Setup) {
-    for mode in ["draft", "answer"] {
-        let name = format!("each_turn_{mode}");
-        let Some(setup) = Setup::new(setup.engine, &name).await else {
-            return;
-        };
-        let answer = writes(Script::text(["It is traced."]));
-        let (desk, model) = desk_with_model(setup, mode, answer).await;
-        let desk = Arc::new(desk);
-        let mut tickets = Vec::new();
-        for _ in 0..6 {
-            tickets.push(desk.add(json!({})).await);
-        }
-        let mut writers = tokio::task::JoinSet::new();
-        for (number, ticket) in tickets.iter().enumerate() {
-            for writer in 0..3 {
-                let (desk, ticket) = (Arc::clone(&desk), ticket.clone());
-                writers.spawn(async move {
-                    for turn in 0..4 {
-                        let text = format!("{QUESTION} ({writer}.{turn})");
-                        desk.hear(&ticket, &text).await;
-                        // In every other ticket somebody of the team takes part.
-                        if writer == 2 && number % 2 == 0 {
-                            let word = json!({"message": "A person."});
-                            desk.reply(&ticket, word).await.expect(201);
-                        }
-                    }
-                });
-            }
-        }
-        while let Some(done) = writers.join_next().await {
-            done.unwrap();
-        }
-        model.wait_until_idle().await;
-        idle(&desk).await;
-        for ticket in &tickets {
-            let said = messages(&desk, ticket).await;
-            for pair in said.windows(2) {
-                if pair[1].0 == "AI" {
-                    assert_eq!(pair[0].0, "customer", "{said:?}");
-                }
-            }
-            assert_ne!(said.last().unwrap().0, "customer", "{said:?}");
-            let shown = desk.peek(ticket).await;
-            assert_ne!(shown["ai_triage"]["status"], "in_progress", "{shown}");
-        }
-    }
-}
-
-async fn a_crash_loses_no_message(setup: Setup) {
-    let model = StubModel::start().await;
-    let hang = writes(Script::hang());
-    model.respond(hang);
-    let mortal = Mortal::start(quick(brisk(setup)).answered_by(&model)).await;
-    let tenant = mortal.app.tenant().await;
-    mortal.app.set(tenant.project, "ai_replies", "answer").await;
-    let path = crate::tickets_desk::path_of(&tenant);
-    let ticket = tenant.api.post(&path, &json!({})).await.expect(201).json;
-    crate::tickets_desk::hear(&mortal.app, &tenant, &ticket, QUESTION).await;
-    eventually(async || (model.requests().len() == 2).then_some(())).await;
-    let heir = mortal.kill_and_wait();
-    model.respond(writes(Script::text(["It is traced."])));
-    let desk = Desk::of(heir.start().await, tenant);
-    settled(&desk, &ticket, "persisted").await;
-    idle(&desk).await;
-    assert_eq!(answers(&desk, &ticket).await.len(), 1);
-}
-
-async fn a_stop_hands_the_message_over(setup: Setup) {
-    let mut setup = setup;
-    setup.assistant.shutdown_grace = Duration::from_millis(50);
-    let (desk, model, _gate, ticket) = held(setup).await;
-    let tenant = desk.tenant.clone();
-    let heir = desk.app.stop().await;
-    model.respond(writes(Script::text(["It is traced."])));
-    let desk = Desk::of(heir.start().await, tenant);
-    settled(&desk, &ticket, "persisted").await;
-    assert_eq!(answers(&desk, &ticket).await.len(), 1);
-}
-
-async fn two_servers_give_one_answer(setup: Setup) {
-    if setup.engine == testkit::Engine::Sqlite {
-        // One server holds the data directory.
-        return;
-    }
-    let model = StubModel::start().await;
-    model.respond(writes(Script::text(["It is traced."])));
-    let setup = quick(brisk(setup)).answered_by(&model);
-    let other = setup.twin().start().await;
-    let desk = desk(setup, "answer").await;
-    other.app.forget_cached();
-    let mut tickets = Vec::new();
-    for _ in 0..12 {
-        tickets.push(asked(&desk, QUESTION).await);
-    }
-    for ticket in &tickets {
-        settled(&desk, ticket, "persisted").await;
-        assert_eq!(answers(&desk, ticket).await.len(), 1);
-    }
-    idle(&desk).await;
-}
-
-async fn a_message_that_nobody_can_answer_is_given_to_people(setup: Setup) {
-    let mut setup = setup;
-    setup.assistant.shutdown_grace = Duration::from_millis(50);
-    let (desk, model, _gate, ticket) = held(setup).await;
-    // As if it had been begun, and cut off, again and again.
-    let (project, id) = (desk.tenant.project, key(&ticket));
-    let model::tickets::TicketKey::Id(id) = id else {
-        panic!("a ticket's id");
-    };
-    let tenant = desk.tenant.clone();
-    let heir = desk.app.stop().await;
-    let store = store::Store::open(&heir.place.config()).await.unwrap();
-    let spent = store.write(move |c| {
-        Box::pin(async move {
-            for _ in 0..6 {
-                let job = store::tickets::find_reply_job(c, project, id)
-                    .await?
-                    .unwrap();
-                let owner = model::NodeId(testkit::new_uuid());
-                let past = model::Timestamp::from_micros(0);
-                assert!(store::tickets::claim_reply_job(c, &job, owner, past).await?);
-            }
-            Ok::<_, store::Error>(())
-        })
-    });
-    spent.await.unwrap();
-    store.close().await;
-    let asked = model.requests().len();
-    let desk = Desk::of(heir.start().await, tenant);
-    let shown = settled(&desk, &ticket, "escalated_no_reply").await;
-    assert_eq!(
-        model.requests().len(),
-        asked,
-        "the model is not asked again"
-    );
-    assert!(
-        shown["escalation_reason"]
-            .as_str()
-            .unwrap()
-            .contains("again and again")
-    );
 }

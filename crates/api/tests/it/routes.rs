@@ -211,12 +211,27 @@ async fn options_describes_a_path(setup: Setup) {
 async fn fixed_words_win_over_ids(setup: Setup) {
     let app = setup.start().await;
     let tenant = app.tenant().await;
-    let articles = tenant
-        .api
-        .get(&format!("{}/articles/", list(&tenant)))
-        .await
-        .expect(200);
-    assert_eq!(articles.json["results"], json!([]));
+    for word in [
+        "tickets",
+        "views",
+        "articles",
+        "events",
+        "macros",
+        "quick_actions",
+        "guidance",
+        "availability",
+    ] {
+        let path = format!("{}/{word}/", list(&tenant));
+        let bare = path.replace("/projects/", "/environments/");
+        for path in [&*path, bare.trim_end_matches('/')] {
+            let reply = tenant.api.get(path).await;
+            assert_eq!(reply.status, 200, "{path}: {}", reply.text);
+        }
+    }
+    // Below them there is no conversation either.
+    let cancel = format!("{}/views/cancel/", list(&tenant));
+    let reply = tenant.api.patch(&cancel, &json!({})).await;
+    assert_error(&reply, 404, "not_found", "");
 }
 
 async fn every_answer_carries_a_request_id(setup: Setup) {

@@ -1,13 +1,13 @@
 //! Signing in and out, and what a session may do (spec "Sessions"). Who attacks them: `sessions_attacks.rs`.
 
-use crate::common::{assert_error, assert_json, eventually, keys};
+use crate::common::{assert_error, assert_json, demote, eventually, keys};
 use http::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use testkit::{Api, Reply, Session, Setup, Tenant, TestApp, on_both_engines};
+use testkit::{Api, Reply, Session, Setup, TestApp, on_both_engines};
 
 on_both_engines! {
-    who_signs_in_is_told_who_it_is_and_gets_two_cookies,
+    who_signs_in_is_told_who_it_is_and_gets_its_cookies,
     over_https_the_cookie_is_bound_to_this_very_host,
     a_session_passes_scopes_and_not_roles,
     a_session_reads_streams,
@@ -41,14 +41,14 @@ fn cookies(reply: &Reply) -> Vec<&str> {
     cookies.iter().map(|it| it.to_str().unwrap()).collect()
 }
 
-async fn who_signs_in_is_told_who_it_is_and_gets_two_cookies(setup: Setup) {
+async fn who_signs_in_is_told_who_it_is_and_gets_its_cookies(setup: Setup) {
     let app = setup.start().await;
     let tenant = app.tenant().await;
     let email = app.set_password(tenant.user, PASSWORD).await;
     let reply = log_in(&app, &email, PASSWORD).await.expect(200);
     assert_eq!(reply.json, tenant.api.get(ME).await.expect(200).json);
     assert_eq!(reply.header("cache-control"), "no-store");
-    let [session, csrf] = cookies(&reply)[..] else {
+    let [session, csrf, device] = cookies(&reply)[..] else {
         panic!("{:?}", reply.headers)
     };
     assert!(session.starts_with("thicket_session="), "{session}");
@@ -56,6 +56,7 @@ async fn who_signs_in_is_told_who_it_is_and_gets_two_cookies(setup: Setup) {
         assert!(session.contains(part), "{session}");
     }
     assert!(!session.contains("Secure"), "{session}");
+    assert!(device.starts_with("thicket_device="), "{device}");
     assert!(
         csrf.starts_with("thicket_csrf=") && csrf.contains("SameSite=Lax"),
         "{csrf}"
@@ -66,7 +67,7 @@ async fn who_signs_in_is_told_who_it_is_and_gets_two_cookies(setup: Setup) {
     let me = browser.get(ME).await.expect(200);
     assert_eq!(me.json, reply.json);
     // The cookies live on with the session.
-    assert_eq!(cookies(&me), cookies(&reply));
+    assert_eq!(cookies(&me), cookies(&reply)[..2]);
     // The address in any case, and with spaces around it.
     log_in(&app, &format!(" {} ", email.to_uppercase()), PASSWORD)
         .await
@@ -85,7 +86,7 @@ async fn over_https_the_cookie_is_bound_to_this_very_host(mut setup: Setup) {
         .send(request.header("x-forwarded-proto", "https"))
         .await
         .expect(200);
-    let [session, csrf] = cookies(&reply)[..] else {
+    let [session, csrf, _] = cookies(&reply)[..] else {
         panic!("{:?}", reply.headers)
     };
     assert!(session.starts_with("__Host-thicket_session="), "{session}");
@@ -157,23 +158,6 @@ async fn a_session_passes_scopes_and_not_roles(setup: Setup) {
     // A session is no key.
     let current = browser.get("/api/personal_api_keys/@current/").await;
     assert_error(&current, 404, "not_found", "");
-}
-
-async fn demote(app: &TestApp, tenant: &Tenant) {
-    let (organization, user, now) = (tenant.organization, tenant.user, app.env.now());
-    app.store
-        .write(move |c| {
-            Box::pin(store::organizations::set_member(
-                c,
-                organization,
-                user,
-                model::MemberLevel::Member,
-                now,
-            ))
-        })
-        .await
-        .unwrap();
-    app.app.forget_cached();
 }
 
 async fn a_session_reads_streams(setup: Setup) {

@@ -11,6 +11,7 @@ on_both_engines! {
     an_unknown_address_and_a_wrong_password_are_told_and_timed_alike,
     a_person_without_a_password_does_not_sign_in,
     guesses_are_counted_for_each_address_of_e_mail_and_network,
+    a_stranger_who_guesses_keeps_nobody_out,
     a_change_needs_the_token_of_its_own_session,
     a_page_of_another_site_changes_nothing,
     a_page_of_another_site_signs_nobody_in,
@@ -89,15 +90,11 @@ async fn guesses_are_counted_for_each_address_of_e_mail_and_network(mut setup: S
         let request = stranger.request(Method::POST, "/api/login/").json(&body);
         stranger.send(request.header("x-forwarded-for", from)).await
     };
-    // From however many places, and in whatever case.
-    for (index, email) in [email.clone(), email.to_uppercase(), format!(" {email}")]
-        .iter()
-        .enumerate()
-    {
-        let from = format!("198.51.100.{index}");
-        assert_json(&guess(&from, email, "guess").await, 400, &wrong());
+    // In whatever case.
+    for email in [email.clone(), email.to_uppercase(), format!(" {email}")] {
+        assert_json(&guess("198.51.100.7", &email, "guess").await, 400, &wrong());
     }
-    let refused = guess("203.0.113.9", &email, PASSWORD).await;
+    let refused = guess("198.51.100.7", &email, PASSWORD).await;
     assert_error(&refused, 429, "throttled", "");
     assert!(refused.header("retry-after").parse::<u64>().unwrap() > 3000);
     // An address that nobody has is counted alike, or one could tell.
@@ -122,7 +119,86 @@ async fn guesses_are_counted_for_each_address_of_e_mail_and_network(mut setup: S
         "",
     );
     app.advance(Duration::from_secs(3600));
-    guess("203.0.113.9", &email, PASSWORD).await.expect(200);
+    guess("198.51.100.7", &email, PASSWORD).await.expect(200);
+}
+
+/// The cookie by which a browser is known after somebody has signed in.
+fn device_cookie(reply: &Reply) -> String {
+    let cookies = reply.headers.get_all("set-cookie");
+    let mut cookies = cookies.iter().map(|cookie| cookie.to_str().unwrap());
+    let cookie = cookies
+        .find(|cookie| cookie.starts_with("thicket_device="))
+        .unwrap();
+    assert!(
+        cookie.contains("; HttpOnly; Path=/; SameSite=Lax; Max-Age=15552000"),
+        "{cookie}"
+    );
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+async fn a_stranger_who_guesses_keeps_nobody_out(mut setup: Setup) {
+    setup.api.rate_limits = true;
+    let rates = &mut setup.api.rates;
+    rates.insert("login_email", Limit::at(3, Per::Hour));
+    rates.insert("login_email_anywhere", Limit::at(7, Per::Hour));
+    setup.api.trusted_proxies = "127.0.0.1".parse().unwrap();
+    let app = setup.start().await;
+    let (tenant, other) = (app.tenant().await, app.tenant().await);
+    let email = app.set_password(tenant.user, PASSWORD).await;
+    let others = app.set_password(other.user, PASSWORD).await;
+    let stranger = app.stranger();
+    let attempt = async |from: &str, email: &str, password: &str, cookie: &str| {
+        let body = json!({"email": email, "password": password});
+        let request = stranger.request(Method::POST, "/api/login/").json(&body);
+        let request = request
+            .header("x-forwarded-for", from)
+            .header("cookie", cookie);
+        stranger.send(request).await
+    };
+    for status in [400, 400, 400, 429] {
+        let reply = attempt("198.51.100.7", &email, "guess", "").await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+    }
+    // From one network, everybody else still comes in.
+    let mine = attempt("203.0.113.9", &email, PASSWORD, "")
+        .await
+        .expect(200);
+    let (mine, theirs) = (
+        device_cookie(&mine),
+        device_cookie(
+            &attempt("203.0.113.8", &others, PASSWORD, "")
+                .await
+                .expect(200),
+        ),
+    );
+    // From many networks, only those whose browser is known, from wherever.
+    for from in ["198.51.100.8", "198.51.100.9", "198.51.100.10"] {
+        assert_json(&attempt(from, &email, "guess", "").await, 400, &wrong());
+    }
+    let forged = mine.replacen("thicket_device=", "thicket_device=0", 1);
+    for cookie in [
+        "",
+        &theirs,
+        &forged,
+        "thicket_device=..",
+        "thicket_device=a.9.b",
+    ] {
+        let reply = attempt("203.0.113.11", &email, PASSWORD, cookie).await;
+        assert_error(&reply, 429, "throttled", "");
+        app.advance(Duration::from_millis(1));
+    }
+    let again = attempt("203.0.113.12", &email, PASSWORD, &mine)
+        .await
+        .expect(200);
+    assert_ne!(device_cookie(&again), mine);
+    // It is a counter of its own, and no way to guess without end.
+    for status in [400, 400, 429] {
+        let reply = attempt("203.0.113.13", &email, "guess", &mine).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+    }
+    attempt("203.0.113.14", &email, PASSWORD, &device_cookie(&again))
+        .await
+        .expect(200);
 }
 
 fn csrf_failed() -> Value {

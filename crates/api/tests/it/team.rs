@@ -10,6 +10,7 @@ on_both_engines! {
     an_organisation_keeps_an_admin,
     of_two_admins_who_demote_each_other_at_once_one_stays,
     members_change_nobody_and_strangers_reach_nobody,
+    whoever_wants_to_leave_leaves_but_for_the_last_admin,
     a_role_is_renamed_filled_and_removed,
     roles_of_others_are_out_of_reach,
     the_current_organisation_is_that_of_the_current_project,
@@ -194,6 +195,7 @@ async fn members_change_nobody_and_strangers_reach_nobody(setup: Setup) {
             "permission_denied",
             "",
         );
+        let path = member(&admin, &admin);
         assert_error(&api.delete(&path).await, 403, "permission_denied", "");
     }
     // By way of one's own organisation neither.
@@ -205,6 +207,36 @@ async fn members_change_nobody_and_strangers_reach_nobody(setup: Setup) {
         "",
     );
     assert_error(&other.api.delete(&crossed).await, 404, "not_found", "");
+}
+
+async fn whoever_wants_to_leave_leaves_but_for_the_last_admin(setup: Setup) {
+    let app = setup.start().await;
+    let admin = app.tenant().await;
+    let (one, two) = (
+        app.member(admin.organization, admin.project).await,
+        app.member(admin.organization, admin.project).await,
+    );
+    for colleague in [&one, &two] {
+        let path = member(colleague, &admin);
+        let body = json!({"level": 1});
+        admin.api.patch(&path, &body).await.expect(200);
+    }
+    // By number and by UUID; nobody else by that.
+    let me = one.api.get("/api/users/@me/").await.expect(200).json;
+    let mine = format!("{}{}/", members(&admin), me["uuid"].as_str().unwrap());
+    assert_error(&two.api.delete(&mine).await, 403, "permission_denied", "");
+    let reader = app.key(one.user, &["organization:read"]).await;
+    let refused = app.api(&reader).delete(&mine).await;
+    assert_error(&refused, 403, "permission_denied", "");
+    one.api.delete(&mine).await.expect(204);
+    two.api.delete(&member(&two, &admin)).await.expect(204);
+    for gone in [&one, &two] {
+        let refused = gone.api.get(&members(&admin)).await;
+        assert_error(&refused, 403, "permission_denied", "");
+    }
+    let last = admin.api.delete(&member(&admin, &admin)).await;
+    assert_error(&last, 409, "conflict", "");
+    assert_eq!(admin.api.get(&members(&admin)).await.json["count"], 1);
 }
 
 async fn a_role_is_renamed_filled_and_removed(setup: Setup) {

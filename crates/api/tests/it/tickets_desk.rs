@@ -167,6 +167,11 @@ impl Desk {
     }
 }
 
+/// A path below the conversations of a tenant's project.
+pub(crate) fn path(tenant: &Tenant, rest: &str) -> String {
+    format!("/api/projects/{}/conversations/{rest}", tenant.project)
+}
+
 pub(crate) fn path_of(tenant: &Tenant) -> String {
     format!("/api/projects/{}/conversations/tickets/", tenant.project)
 }

@@ -1,5 +1,6 @@
 //! Messages, replies and notes of tickets (tickets.md 10, 11, 18.5).
 
+use crate::comments;
 use crate::common::{assert_error, contents, keys};
 use crate::tickets_desk::Desk;
 use serde_json::{Value, json};
@@ -15,6 +16,8 @@ on_both_engines! {
     who_wrote_a_message_is_named,
     replies_are_throttled,
     the_preview_is_cut,
+    only_a_real_true_makes_a_message_private,
+    what_the_team_types_for_a_customer_is_nobodys_news,
 }
 
 async fn a_reply_is_public_and_counts_for_the_customer(setup: Setup) {
@@ -32,6 +35,7 @@ async fn a_reply_is_public_and_counts_for_the_customer(setup: Setup) {
             "author_type",
             "content",
             "created_at",
+            "created_by",
             "id",
             "is_private",
             "rich_content",
@@ -41,6 +45,7 @@ async fn a_reply_is_public_and_counts_for_the_customer(setup: Setup) {
     assert_eq!(reply["content"], "Hi");
     assert_eq!(reply["author_type"], "support");
     assert_eq!(reply["author_name"], "Robin");
+    assert_eq!(reply["created_by"]["id"], json!(desk.tenant.user));
     assert_eq!(reply["is_private"], false);
     assert_eq!(
         (&reply["rich_content"], &reply["version"]),
@@ -169,6 +174,11 @@ async fn replies_need_the_projects_switch(setup: Setup) {
         merge.json,
         json!({"detail": "Conversations is not enabled."})
     );
+    let mail =
+        json!({"recipient_email": "jo@x.com", "email_config_id": new_uuid(), "message": "hi"});
+    let compose = format!("{}compose/", desk.path);
+    let compose = desk.api.post(&compose, &mail).await.expect(400);
+    assert_eq!(compose.json, merge.json);
     desk.get(&ticket).await.expect(200);
     desk.patch(&ticket, json!({"status": "open"}))
         .await
@@ -292,6 +302,7 @@ async fn who_wrote_a_message_is_named(setup: Setup) {
             .expect(200)
             .json;
         assert_eq!(list["results"][0]["author_name"], name);
+        assert_eq!(list["results"][0]["created_by"], Value::Null);
     }
 }
 
@@ -323,4 +334,48 @@ async fn the_preview_is_cut(setup: Setup) {
         desk.peek(&ticket).await["last_message_text"],
         "😀".repeat(500)
     );
+}
+
+/// Posts a comment on a ticket, with this context.
+async fn comment(desk: &Desk, ticket: &Value, context: Value) {
+    let mut body = comments::body(ticket, "Hi");
+    body["item_context"] = context;
+    desk.api
+        .post(&comments::path(desk), &body)
+        .await
+        .expect(201);
+}
+
+async fn only_a_real_true_makes_a_message_private(setup: Setup) {
+    let desk = Desk::new(setup).await;
+    for (stored, is_private) in [
+        (json!(true), true),
+        (json!("true"), false),
+        (json!(1), false),
+        (json!(false), false),
+        (Value::Null, false),
+    ] {
+        let ticket = desk.add(json!({})).await;
+        let context = json!({"author_type": "support", "is_private": stored});
+        comment(&desk, &ticket, context).await;
+        let list = desk.api.get(&desk.at(&ticket, "messages/")).await;
+        let list = list.expect(200).json;
+        assert_eq!(list["results"][0]["is_private"], is_private, "{stored}");
+        let counted = i64::from(!is_private);
+        assert_eq!(desk.peek(&ticket).await["message_count"], counted);
+    }
+}
+
+async fn what_the_team_types_for_a_customer_is_nobodys_news(setup: Setup) {
+    let desk = Desk::new(setup).await;
+    let ticket = desk.add(json!({})).await;
+    comment(&desk, &ticket, json!({"author_type": "customer"})).await;
+    let shown = desk.peek(&ticket).await;
+    for (name, value) in [
+        ("message_count", 1),
+        ("unread_customer_count", 0),
+        ("unread_team_count", 0),
+    ] {
+        assert_eq!(shown[name], value, "{name}");
+    }
 }

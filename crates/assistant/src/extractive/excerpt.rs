@@ -313,7 +313,7 @@ mod tests {
             FILLER
         );
         let passage = Passage {
-            article_id: uuid::Uuid::nil(),
+            origin: crate::knowledge::Origin::Article(uuid::Uuid::nil()),
             title: "Fruit".to_owned(),
             url: None,
             heading: None,

@@ -1,8 +1,9 @@
 use super::*;
+use uuid::Uuid;
 
 fn passage(article: u128, title: &str, text: &str, score: f64) -> Passage {
     Passage {
-        article_id: Uuid::from_u128(article),
+        origin: Origin::Article(Uuid::from_u128(article)),
         title: title.to_owned(),
         url: None,
         heading: None,
@@ -27,6 +28,27 @@ fn the_best_passage_is_quoted_with_title_link_and_heading() {
          *No language model is configured, so I can only quote this project's articles.*"
     );
     assert_eq!(answer.sources, [passages[0].to_source()]);
+}
+
+#[test]
+fn a_macro_is_named_for_what_it_is() {
+    let passages = [Passage {
+        origin: Origin::Macro("m1".to_owned()),
+        ..passage(1, "Late parcel", "A late parcel is traced.", 0.6)
+    }];
+    let answer = answer("Where is my late parcel?", None, &passages);
+    assert_eq!(
+        answer.text,
+        "This is what I found in the knowledge of this project:\n\n\
+         **Late parcel** › prepared by the team\n\n\
+         > A late parcel is traced.\n\n\
+         *No language model is configured, so I can only quote this project's articles and what its team has prepared.*"
+    );
+    let source = &answer.sources[0];
+    assert_eq!(
+        (source.article_id, source.macro_id.as_deref()),
+        (None, Some("m1"))
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@ store::on_both_engines! {
 }
 
 async fn ask(store: &Store, project: ProjectId, question: &str, previous: Option<&str>) -> String {
-    let passages = retrieve(store, project, question, previous, 8)
+    let passages = retrieve(store, project, question, previous, Shelf::Articles, 8)
         .await
         .unwrap();
     answer(question, previous, &passages).text

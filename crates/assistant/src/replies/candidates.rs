@@ -2,12 +2,17 @@
 //! All are ranked by the same measure, so that they can be compared.
 
 use super::ReplySource;
-use crate::knowledge::Passage;
+use crate::knowledge::{Origin, Passage};
+use model::ProjectId;
 use model::macros::Macro;
 use model::text::rank::{Collection, Document, Form, SearchTerm, relevance};
 use model::text::{Query, synonyms, terms};
 use serde::Serialize;
 use store::articles::PassageHit;
+use store::{Conn, macros};
+
+/// Macros that are looked through: the newest of the team's.
+pub(super) const MACROS: i64 = 500;
 
 /// A macro was written to be sent, so of two that fit equally well it is the better reply.
 const MACRO: f64 = 1.15;
@@ -53,7 +58,10 @@ impl Candidate {
         let passage = Passage::from(hit);
         Self {
             kind: CandidateKind::Article,
-            id: passage.article_id.to_string(),
+            id: match passage.origin {
+                Origin::Article(id) => id.to_string(),
+                Origin::Macro(id) => id,
+            },
             title: passage.title,
             url: passage.url,
             heading: passage.heading,
@@ -80,7 +88,12 @@ impl Candidate {
     /// The passage that it was.
     pub(crate) fn to_passage(&self) -> Passage {
         Passage {
-            article_id: self.id.parse().unwrap_or_default(),
+            origin: match self.kind {
+                CandidateKind::Macro => Origin::Macro(self.id.clone()),
+                CandidateKind::Article | CandidateKind::Ticket => {
+                    Origin::Article(self.id.parse().unwrap_or_default())
+                }
+            },
             title: self.title.clone(),
             url: self.url.clone(),
             heading: self.heading.clone(),
@@ -98,6 +111,33 @@ impl Candidate {
             url: self.url.clone(),
         }
     }
+}
+
+/// The team's macros that touch a question, as somebody reads them who has no ticket: without variables.
+pub(crate) async fn find_macros(
+    c: &Conn,
+    project: ProjectId,
+    query: &Query,
+) -> Result<Vec<Candidate>, store::Error> {
+    let prepared = macros::list_team_replies(c, project, MACROS).await?;
+    let of_macro = |mut prepared: Macro| {
+        prepared.content = without_variables(&prepared.content);
+        Candidate::of_macro(prepared)
+    };
+    let pieces = prepared.into_iter().map(of_macro);
+    Ok(rank(
+        query,
+        pieces.filter(|it| !it.text.is_empty()).collect(),
+    ))
+}
+
+/// A macro that goes to nobody in particular: greetings are without the name, other lines with variables are left out.
+fn without_variables(content: &str) -> String {
+    let text = content
+        .replace(" {{customer.name}}", "")
+        .replace("{{customer.name}}", "");
+    let lines = text.lines().filter(|line| !line.contains("{{"));
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
 /// Gives macros and answered tickets their scores; what does not touch the question is left out. They are few enough to

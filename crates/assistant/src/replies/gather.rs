@@ -1,6 +1,6 @@
 //! Everything one reply needs to know, read in one look.
 
-use super::candidates::{self, Candidate};
+use super::candidates::{self, Candidate, MACROS};
 use super::{redact, transcript};
 use crate::extractive;
 use model::ProjectId;
@@ -16,8 +16,6 @@ use store::{Conn, articles, guidance, macros, persons, tickets};
 const MESSAGES: i64 = 50;
 /// Solved tickets that are looked through: the newest. What was answered long ago is often no longer true.
 const SOLVED: i64 = 500;
-/// Macros that are looked through: the newest of the team's.
-const MACROS: i64 = 500;
 /// Passages of articles that take part in the ranking.
 const PASSAGES: usize = 12;
 /// Rules of the team that a model is given, the newest.

@@ -4,7 +4,8 @@ use super::address::{InvalidRedisUrl, RedisUrl};
 use super::connection::Commands;
 use super::message::{Topic, TurnNews};
 use super::speak::{Outbox, Saying};
-use crate::End;
+use crate::{End, Signal};
+use model::ProjectId;
 use model::frames::Frame;
 use redis::{FromRedisValue, RedisError, ServerErrorKind};
 use std::collections::HashSet;
@@ -108,7 +109,7 @@ impl Link {
     }
 
     /// Whether Redis answered when it was last asked.
-    pub(super) fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         self.is_there.load(Ordering::Relaxed)
     }
 
@@ -133,6 +134,13 @@ impl Link {
     /// Tells whoever listens to a topic that there is news. A hint: it may be lost.
     pub(crate) fn say(&self, topic: Topic) {
         self.outbox.put(self, topic, Vec::new());
+    }
+
+    /// Tells whoever follows a project something of the moment. A hint: it may be lost.
+    pub(crate) fn say_signal(&self, project: ProjectId, signal: &Signal) {
+        if let Ok(text) = serde_json::to_vec(signal) {
+            self.outbox.put(self, Topic::Project(project), text);
+        }
     }
 
     /// Tells whoever listens what was added to a turn. A hint: it may be lost.

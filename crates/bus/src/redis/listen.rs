@@ -3,7 +3,7 @@
 use super::connection::Subscriptions;
 use super::link::Link;
 use super::message::{Topic, TurnNews};
-use crate::{Hub, Pokes};
+use crate::{Hub, Pokes, Signal, Signals};
 use redis::{PushInfo, PushKind, RedisError, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,13 +21,14 @@ const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Listens for ever, over one connection after the other.
-pub(crate) async fn listen(link: Arc<Link>, hub: Hub, pokes: Pokes) {
+pub(crate) async fn listen(link: Arc<Link>, hub: Hub, pokes: Pokes, signals: Signals) {
     let mut pause = PAUSE;
     loop {
         let mut listener = Listener {
             link: &link,
             hub: &hub,
             pokes: &pokes,
+            signals: &signals,
             lost: Arc::default(),
             has_heard: false,
         };
@@ -49,6 +50,7 @@ struct Listener<'a> {
     link: &'a Link,
     hub: &'a Hub,
     pokes: &'a Pokes,
+    signals: &'a Signals,
     /// Set when messages came faster than they could be dealt with.
     lost: Arc<AtomicBool>,
     /// Whether the connection worked at all.
@@ -114,7 +116,9 @@ impl Listener<'_> {
                 .hub
                 .find(conversation, turn)
                 .is_some_and(|feed| feed.needs_polling()),
-            Topic::Project(project) => self.pokes.is_followed(project),
+            Topic::Project(project) => {
+                self.pokes.is_followed(project) || self.signals.is_followed(project)
+            }
             Topic::Node(_) => true,
         });
         for some in unwanted.chunks(CHANNELS_AT_ONCE) {
@@ -142,6 +146,13 @@ impl Listener<'_> {
                     self.hub.expect_news(conversation, turn);
                 } else {
                     self.hub.take_in(conversation, turn, &news.frames, news.end);
+                }
+            }
+            Some(Topic::Project(project)) if !text.is_empty() => {
+                match serde_json::from_slice::<Signal>(text) {
+                    Ok(signal) => self.signals.receive(project, signal),
+                    // Of a newer version perhaps: look into the log.
+                    Err(_) => self.pokes.wake(project),
                 }
             }
             Some(topic) => self.wake(topic),

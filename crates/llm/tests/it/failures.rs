@@ -248,6 +248,51 @@ async fn a_server_that_refuses_a_field_is_asked_without_it_from_then_on() {
 }
 
 #[tokio::test]
+async fn a_model_that_can_say_less_is_asked_for_as_much_as_it_can() {
+    let model = StubModel::start().await;
+    model.respond(|request| {
+        let asked = request.body["max_tokens"].as_u64().unwrap();
+        if asked <= 8192 {
+            return Script::text(["fine"]);
+        }
+        let words = format!(
+            r#"{{"type":"error","error":{{"type":"invalid_request_error","message":"max_tokens: {asked} > 8192, which is the maximum allowed number of output tokens for tiny"}}}}"#
+        );
+        Script::status(400).body(words)
+    });
+    let provider = provider(ProviderKind::Anthropic, &model);
+    for attempts in [2, 3] {
+        let heard = stream(&provider, &ask("x")).await;
+        assert_eq!(heard.completion().text, "fine");
+        assert_eq!(model.turns().len(), attempts);
+        assert_eq!(model.turns()[attempts - 1].body["max_tokens"], 8192);
+    }
+    // Who asks for less gets less.
+    let mut request = ask("x");
+    request.max_output_tokens = Some(100);
+    stream(&provider, &request).await.completion();
+    assert_eq!(model.turns()[3].body["max_tokens"], 100);
+}
+
+#[tokio::test]
+async fn the_longest_answer_can_be_set() {
+    for kind in KINDS {
+        let model = StubModel::start().await;
+        model.respond(|_| Script::text(["fine"]));
+        let mut config = config(kind, &model);
+        config.max_output_tokens = Some(1234);
+        let provider = Provider::new(config).unwrap();
+        stream(&provider, &ask("x")).await.completion();
+        let mut request = ask("x");
+        request.max_output_tokens = Some(100);
+        stream(&provider, &request).await.completion();
+        let asked = model.turns();
+        assert_eq!(asked[0].body["max_tokens"], 1234, "{kind:?}");
+        assert_eq!(asked[1].body["max_tokens"], 100, "{kind:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_model_that_knows_no_tools_is_asked_without_them() {
     let model = StubModel::start().await;
     model.respond(|request| {

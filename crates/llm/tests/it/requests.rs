@@ -147,7 +147,7 @@ async fn what_is_empty_is_left_out() {
         assert_eq!(received.body["stream"], false);
         let max_tokens = match kind {
             ProviderKind::OpenAi => Value::Null,
-            ProviderKind::Anthropic => json!(4096),
+            ProviderKind::Anthropic => json!(32_000),
         };
         assert_eq!(received.body["max_tokens"], max_tokens);
     }

@@ -17,11 +17,12 @@ pub trait Kind {
     fn read(&self, value: &Value, attr: &str) -> Result<Self::Output, FieldError>;
 }
 
-/// A text: trimmed, not blank, without U+0000. Numbers are taken as text.
+/// A text: trimmed, not blank, without U+0000. Numbers are taken as text, unless they are not wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
     max: usize,
     blank: bool,
+    numbers: bool,
 }
 
 impl Text {
@@ -30,6 +31,7 @@ impl Text {
         Self {
             max: usize::MAX,
             blank: false,
+            numbers: true,
         }
     }
 
@@ -44,6 +46,15 @@ impl Text {
     pub const fn allow_blank(self) -> Self {
         Self {
             blank: true,
+            ..self
+        }
+    }
+
+    /// A number is none.
+    #[must_use]
+    pub const fn without_numbers(self) -> Self {
+        Self {
+            numbers: false,
             ..self
         }
     }
@@ -62,7 +73,7 @@ impl Kind for Text {
         let number;
         let text = match value {
             Value::String(text) => text.as_str(),
-            Value::Number(n) => {
+            Value::Number(n) if self.numbers => {
                 number = n.to_string();
                 &number
             }

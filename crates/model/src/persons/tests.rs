@@ -226,3 +226,33 @@ fn a_change_writes_members_and_removes_them_by_null() {
     let change = map(json!({"a": null, "b": 3, "c": 4, "d": null}));
     assert_eq!(changed(&before, &change), map(json!({"b": 3, "c": 4})));
 }
+
+#[test]
+fn a_person_for_showing_is_written_like_a_person() {
+    let machine = Uuid::from_u128(7).to_string();
+    for properties in [
+        json!({}),
+        json!({"name": " Zoe ", "plan": {"name": "x"}, "tags": [1, null, "é\n"]}),
+        json!({"UserName": "z", "Email": "a@x", "email": ""}),
+        json!({"email": null, "name": 12.5, "Name": "N"}),
+        json!({"email": ["a"], "username": true}),
+    ] {
+        for ids in [&[][..], &[machine.as_str()], &[machine.as_str(), "zoe"]] {
+            let person = person(1, ids, properties.clone());
+            let view = PersonView::new(
+                person.id,
+                properties.to_string(),
+                person.distinct_ids.clone(),
+            );
+            let view = view.unwrap();
+            let written = (serde_json::to_string(&view), serde_json::to_string(&person));
+            assert_eq!(written.0.unwrap(), written.1.unwrap());
+        }
+    }
+    for none in ["[]", "3", "{", ""] {
+        assert!(
+            PersonView::new(PersonId(Uuid::from_u128(1)), none.to_owned(), vec![]).is_err(),
+            "{none}"
+        );
+    }
+}

@@ -3,6 +3,7 @@
 use crate::error::{Code, FieldError};
 use crate::fields::{Boolean, Choice, Email, Integer, Kind as _, List, Text};
 use crate::rates::Limit;
+use crate::tickets::OfficeHours;
 use serde_json::Value;
 
 /// Which values a setting takes.
@@ -42,6 +43,8 @@ pub enum Rule {
     },
     /// A rate such as `10/minute`, `off`, or null for the server's own.
     Limit,
+    /// Days and times at which the office is open, or null: always.
+    OfficeHours,
 }
 
 impl Rule {
@@ -52,7 +55,7 @@ impl Rule {
     pub fn read(self, value: &Value, name: &str) -> Result<Value, FieldError> {
         if value.is_null() {
             return match self {
-                Self::Limit => Ok(Value::Null),
+                Self::Limit | Self::OfficeHours => Ok(Value::Null),
                 _ => Err(FieldError::plain(name, Code::Null)),
             };
         }
@@ -81,6 +84,7 @@ impl Rule {
                 .max(most)
                 .read(value, name)?
                 .into(),
+            Self::OfficeHours => OfficeHours::read(value, name)?.into_value(),
             Self::Limit => {
                 let text = Text::new().max(64).read(value, name)?;
                 let limit = text
@@ -103,6 +107,7 @@ impl Rule {
                         .collect()
                 })
             }
+            Self::OfficeHours => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
             _ => Value::from(text),
         }
     }
@@ -118,6 +123,9 @@ impl Rule {
             Self::Emails { most } => format!("list of at most {most} e-mail addresses"),
             Self::Integers { most, min, max } => {
                 format!("list of at most {most} numbers from {min} to {max}")
+            }
+            Self::OfficeHours => {
+                "an object with days and time, such as `{\"days\": [\"monday\"], \"time\": [\"09:00\", \"17:00\"]}`, or null".to_owned()
             }
             Self::Limit => "a rate such as 10/minute, off, or null".to_owned(),
         }

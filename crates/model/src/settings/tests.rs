@@ -85,6 +85,18 @@ fn refuses_what_breaks_the_rule() {
         ),
         ("sla_warning_minutes", json!([0]), Code::MinValue),
         ("ai_burst", json!("often"), Code::InvalidInput),
+        ("business_hours", json!("always"), Code::NotADict),
+        ("business_hours", json!({"time": "any"}), Code::Required),
+        (
+            "business_hours",
+            json!({"days": ["monday"], "time": ["17:00", "09:00"]}),
+            Code::InvalidInput,
+        ),
+        (
+            "business_hours",
+            json!({"days": ["monday"], "time": "any", "timezone": "UTC"}),
+            Code::InvalidInput,
+        ),
     ] {
         let mut settings = ProjectSettings::default();
         assert_eq!(settings.set(name, &value).unwrap_err().code, code, "{name}");
@@ -120,4 +132,25 @@ fn takes_the_texts_of_a_command_line() {
     assert_eq!(settings.ai_burst, None);
     assert!(settings.widget_domains.is_empty());
     assert!(settings.set_text("nope", "1").is_err());
+}
+
+#[test]
+fn office_hours_are_kept_in_one_form_and_are_in_the_projects_zone() {
+    let mut settings = ProjectSettings::default();
+    assert_eq!(settings.business_hours(), None);
+    let hours = json!({"days": ["friday", "monday", "friday"], "time": ["09:00", "17:00"], "x": 1});
+    settings.set("business_hours", &hours).unwrap();
+    settings.set("timezone", &json!("Europe/Berlin")).unwrap();
+    let kept = json!({"days": ["monday", "friday"], "time": ["09:00", "17:00"]});
+    assert_eq!(settings.to_json()["business_hours"], kept);
+    assert_eq!(
+        ProjectSettings::from_stored(&settings.to_stored()),
+        settings
+    );
+    let mut zoned = kept;
+    zoned["timezone"] = json!("Europe/Berlin");
+    let expected = BusinessHours::read(&zoned, "").unwrap();
+    assert_eq!(settings.business_hours(), Some(expected));
+    settings.set_text("business_hours", "null").unwrap();
+    assert_eq!(settings.to_stored(), r#"{"timezone":"Europe/Berlin"}"#);
 }

@@ -6,7 +6,8 @@ use crate::fields::{Fields, Kind as _, List, Text};
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Span};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// The days as clients write them.
 const DAYS: [(&str, Weekday); 7] = [
@@ -68,7 +69,7 @@ impl BusinessHours {
             FieldError::at(format!("{attr}__{name}"), Code::InvalidInput, detail)
         };
         if !value.is_object() {
-            let detail = "Expected an object with days, time and timezone.";
+            let detail = "Expected an object with days and time.";
             return Err(FieldError::at(attr, Code::NotADict, detail));
         }
         let fields = Fields::of(value)?;
@@ -132,6 +133,41 @@ impl BusinessHours {
             Some((start, end)) => Some((date.to_datetime(start), date.to_datetime(end))),
             None => Some((midnight, midnight.checked_add(DAY).ok()?)),
         }
+    }
+}
+
+/// A project's office hours, as they are set: `{"days": […], "time": …}`. They are in the project's own time zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OfficeHours(Value);
+
+impl OfficeHours {
+    /// Reads an object as [`BusinessHours::read`] does, but without a time zone.
+    ///
+    /// # Errors
+    /// The first broken rule, at `attr` and what is within it.
+    pub fn read(value: &Value, attr: &str) -> Result<Self, FieldError> {
+        if value.get("timezone").is_some() {
+            let detail = "Office hours are in the project's own time zone.";
+            let attr = format!("{attr}__timezone");
+            return Err(FieldError::at(attr, Code::InvalidInput, detail));
+        }
+        let hours = BusinessHours::read(value, attr)?;
+        let open = DAYS.iter().zip(hours.days).filter(|(_, is_open)| *is_open);
+        let days: Vec<&str> = open.map(|((name, _), _)| *name).collect();
+        Ok(Self(json!({"days": days, "time": value["time"]})))
+    }
+
+    /// The hours by the clocks of a time zone; `None` for a name that is none.
+    pub fn in_zone(&self, zone: &str) -> Option<BusinessHours> {
+        let mut value = self.0.clone();
+        value["timezone"] = json!(zone);
+        BusinessHours::read(&value, "").ok()
+    }
+
+    /// The object.
+    pub fn into_value(self) -> Value {
+        self.0
     }
 }
 

@@ -1,13 +1,11 @@
 //! What the customer's own backend may change of a ticket (tickets.md 15.1).
 
 use super::{
-    Assignee, AssigneeError, BusinessHours, Priority, SlaUnit, Status, Ticket, TicketChange,
-    due_after, normal_tags,
+    Assignee, AssigneeError, BusinessHours, Priority, Status, Ticket, TicketChange, normal_tags,
+    promise,
 };
 use crate::Timestamp;
-use crate::error::{Code, FieldError};
 use crate::fields::{Choice, Field, Fields, List, Problems, Text};
-use serde_json::Value;
 
 /// Most tags of one request.
 const TAGS_MAX: usize = 100;
@@ -33,15 +31,20 @@ pub struct ExternalChange {
 }
 
 impl ExternalChange {
-    /// Reads the body of PATCH. Every broken rule is noted.
-    pub fn read(fields: &Fields<'_>, now: Timestamp, problems: &mut Problems) -> Self {
+    /// Reads the body of PATCH. Every broken rule is noted. `office` are the project's own office hours.
+    pub fn read(
+        fields: &Fields<'_>,
+        now: Timestamp,
+        office: Option<BusinessHours>,
+        problems: &mut Problems,
+    ) -> Self {
         let status = problems.take(fields.choice("status", Status::WORDS).optional());
         // The blank word is none here.
         let priorities = Choice::of(&["low", "medium", "high", "critical"]);
         let priority = problems.take(fields.read("priority", priorities).optional());
         let sla_due_at = problems.take(fields.datetime("sla_due_at").nullable());
         let snoozed_until = problems.take(fields.datetime("snoozed_until").nullable());
-        let amount = sla_of_amount(fields, now, problems);
+        let amount = promise::read_all(fields, now, office, problems);
         let sla_due_at = sla_due_at.and_then(Field::change).or(amount.map(Some));
         let change = TicketChange {
             status: status.flatten().and_then(Status::from_word),
@@ -88,46 +91,4 @@ fn tags(fields: &Fields<'_>, problems: &mut Problems) -> Option<(Vec<String>, Ta
         _ => TagsMode::Add,
     };
     Some((normal_tags(tags??), mode))
-}
-
-/// The due date that `sla_amount` comes to.
-fn sla_of_amount(
-    fields: &Fields<'_>,
-    now: Timestamp,
-    problems: &mut Problems,
-) -> Option<Timestamp> {
-    let unit = problems.take(fields.choice("sla_unit", SlaUnit::WORDS).or("hour"));
-    let hours = match fields.raw("sla_business_hours") {
-        None | Some(Value::Null) => Some(None),
-        Some(hours) => problems
-            .take(BusinessHours::read(hours, "sla_business_hours"))
-            .map(Some),
-    };
-    let broken = |detail: &str| FieldError::at("sla_amount", Code::InvalidInput, detail);
-    let amount = match fields.raw("sla_amount")? {
-        Value::Null => problems.take(Err(FieldError::plain("sla_amount", Code::Null)))?,
-        value => {
-            problems.take(number(value).ok_or_else(|| broken("A valid number is required.")))?
-        }
-    };
-    if fields.has("sla_due_at") {
-        problems.note(broken("Give either sla_amount or sla_due_at."));
-        return None;
-    }
-    if amount <= 0.0 {
-        problems.note(broken("Ensure this value is greater than 0."));
-        return None;
-    }
-    let due = due_after(now, amount, SlaUnit::from_word(unit?)?, hours?.as_ref());
-    problems.take(due.ok_or_else(|| broken("The due date would be more than five years away.")))
-}
-
-/// A finite number, or a text of one.
-fn number(value: &Value) -> Option<f64> {
-    let number = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    number.filter(|number| number.is_finite())
 }

@@ -24,9 +24,9 @@ pub fn normal_tags<T: AsRef<str>>(tags: impl IntoIterator<Item = T>) -> Vec<Stri
 /// Reads the member `tags` of a body; `None` when it is absent.
 ///
 /// # Errors
-/// `null`, `not_a_list`, too many, and at `tags__<index>` what is no text or too long.
+/// `null`, `not_a_list`, too many, and at `tags__<index>` what is no text (a number neither) or too long.
 pub fn read_tags(fields: &Fields<'_>) -> Result<Option<Vec<String>>, FieldError> {
-    let element = Text::new().max(TAG_MAX).allow_blank();
+    let element = Text::new().max(TAG_MAX).allow_blank().without_numbers();
     let tags = fields.list("tags", element).max(TAGS_MAX).optional()?;
     Ok(tags.map(normal_tags))
 }

@@ -1,7 +1,7 @@
 //! The event log, the counters of a project, and the activity log.
 
 use super::tenancy;
-use crate::activity::{self, Activity, NewActivity};
+use crate::activity::{self, Activity, ActivityFilters, NewActivity};
 use crate::events::{self, Event, Extent, NewEvent};
 use crate::testing::TestStore;
 use crate::{Error, Result, params};
@@ -18,6 +18,7 @@ crate::on_both_engines! {
     the_extent_says_what_is_kept,
     ticket_numbers_are_consecutive_and_independent_of_events,
     activities_are_listed_newest_first_for_their_item,
+    activities_are_narrowed_by_kind_thing_and_person,
 }
 
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
@@ -211,12 +212,57 @@ async fn activities(
     item: &'static str,
     page: (i64, i64),
 ) -> (Vec<Activity>, i64) {
+    let of = Some(("Ticket".to_owned(), Some(item.to_owned())));
+    narrowed(store, project, ActivityFilters { of, by: None }, page).await
+}
+
+async fn narrowed(
+    store: &TestStore,
+    project: ProjectId,
+    filters: ActivityFilters,
+    page: (i64, i64),
+) -> (Vec<Activity>, i64) {
     let (limit, offset) = page;
     let page = Page { limit, offset };
     store
-        .read(move |c| Box::pin(activity::list(c, project, "Ticket", item, page)))
+        .read(move |c| Box::pin(async move { activity::list(c, project, &filters, page).await }))
         .await
         .unwrap()
+}
+
+async fn activities_are_narrowed_by_kind_thing_and_person(store: TestStore) {
+    let (one, other) = (project(&store).await, project(&store).await);
+    let robin = tenancy::user(&store, "robin@example.com").await.id;
+    record(&store, one, "t1", Some(robin), 1).await;
+    record(&store, one, "t2", None, 2).await;
+    record(&store, one, "t1", None, 3).await;
+    record(&store, other, "t1", Some(robin), 4).await;
+    let of = |scope: &str, item: Option<&str>| Some((scope.to_owned(), item.map(str::to_owned)));
+    for (of, by, expected) in [
+        (None, None, vec!["t1", "t2", "t1"]),
+        (None, Some(robin), vec!["t1"]),
+        (None, Some(UserId(0)), vec![]),
+        (of("Ticket", None), None, vec!["t1", "t2", "t1"]),
+        (of("Project", None), None, vec![]),
+        (of("Ticket", None), Some(robin), vec!["t1"]),
+        (of("Project", None), Some(robin), vec![]),
+        (of("Ticket", Some("t1")), None, vec!["t1", "t1"]),
+        (of("Ticket", Some("t1")), Some(robin), vec!["t1"]),
+        (of("Ticket", Some("t2")), Some(robin), vec![]),
+        (of("Project", Some("t1")), None, vec![]),
+    ] {
+        let filters = ActivityFilters { of, by };
+        let (found, count) = narrowed(&store, one, filters.clone(), (9, 0)).await;
+        let items: Vec<_> = found.iter().map(|row| row.item_id.as_str()).collect();
+        assert_eq!(items, expected, "{filters:?}");
+        assert_eq!(count, i64::try_from(expected.len()).unwrap());
+        let times: Vec<_> = found.iter().map(|row| row.created_at).collect();
+        assert!(times.is_sorted_by(|a, b| a >= b));
+        let (rest, _) = narrowed(&store, one, filters, (9, 1)).await;
+        let rest: Vec<_> = rest.iter().map(|row| row.id).collect();
+        let expected: Vec<_> = found.iter().skip(1).map(|row| row.id).collect();
+        assert_eq!(rest, expected);
+    }
 }
 
 async fn activities_are_listed_newest_first_for_their_item(store: TestStore) {

@@ -155,6 +155,7 @@ async fn schema(store: &Store) -> Schema {
 const DIFFERENT_COLUMNS: &[(&str, &str)] = &[
     ("article_passage", "search_id"),
     ("article_passage", "search"),
+    ("ticket_search_state", "indexed_until"),
     ("ticket_text", "search_id"),
 ];
 

@@ -2,8 +2,10 @@
 
 use crate::Result;
 use crate::conn::Inner;
+use crate::migrate::MIGRATIONS;
 use crate::statements::STATEMENTS;
 use crate::testing::TestStore;
+use std::collections::BTreeSet;
 
 crate::on_both_engines! {
     every_statement_can_be_prepared,
@@ -77,6 +79,88 @@ async fn parameters_and_columns_have_types_that_values_have(store: TestStore) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Statements that name no project, on purpose.
+const OF_ALL_PROJECTS: &[&str] = &[
+    // The one directory across projects.
+    "conversations::PROJECT_OF",
+    "transfer/import::FIND_CONVERSATION",
+    // A secret's digest, or a membership, says which.
+    "media::FIND_OF_USER",
+    "projects::FIND_BY_KEY",
+    // No request asks for these.
+    "erasure::DELETED",
+    "idempotency::ERASE",
+    "outbox::COUNT_DUE",
+    "tickets/messages::INDEX_TEXTS",
+    "media::DOOMED",
+    "media::SWEEP",
+    "outbox::DUE",
+    "outbox::ERASE",
+    "outbox::EXPIRE",
+    "restore::ERASE",
+    "tickets/background::DELETED",
+    "tickets/background::PROJECTS_WITH_DUE_DATES",
+    "tickets/background::SNOOZED",
+    "tickets/reply_jobs::OWNED",
+    "tickets/reply_jobs::RELEASE",
+    "tickets/reply_jobs::RENEW",
+    "tickets/reply_jobs::WAITING",
+    "turns::ENDED",
+    "turns::RELEASE",
+    "turns::RENEW",
+    "turns::RUNNING",
+];
+
+/// The tables whose rows belong to a project.
+fn tables_of_projects() -> BTreeSet<&'static str> {
+    let tables = MIGRATIONS
+        .iter()
+        .flat_map(|it| it.text.split("CREATE TABLE ").skip(1));
+    tables
+        .filter(|table| {
+            table
+                .split(");")
+                .next()
+                .is_some_and(|it| it.contains("project_id BIGINT NOT NULL"))
+        })
+        .filter_map(|table| table.split_whitespace().next())
+        .collect()
+}
+
+#[test]
+fn a_statement_about_rows_of_projects_names_the_project() {
+    let tables = tables_of_projects();
+    assert!(tables.len() > 20 && tables.contains("ticket"), "{tables:?}");
+    let is_about_projects = |sql: &str| {
+        let words = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        let is_named = |pair: &[&str]| {
+            ["FROM", "JOIN", "INTO", "UPDATE"].contains(&pair[0]) && tables.contains(pair[1])
+        };
+        words.windows(2).any(is_named)
+    };
+    let mut found = BTreeSet::new();
+    for (module, statements) in STATEMENTS {
+        // Those look at everything, for damage.
+        if *module == "check::invariants" {
+            continue;
+        }
+        for statement in *statements {
+            let sql = statement.sql;
+            let inserts = sql.starts_with("INSERT INTO ")
+                && sql
+                    .split(')')
+                    .next()
+                    .is_some_and(|it| it.contains("project_id"));
+            if is_about_projects(sql) && !inserts && !sql.contains("project_id = ?") {
+                found.insert(format!("{module}::{}", statement.name));
+            }
+        }
+    }
+    let expected = OF_ALL_PROJECTS.iter().map(|name| (*name).to_owned());
+    assert_eq!(found, expected.collect());
 }
 
 #[test]

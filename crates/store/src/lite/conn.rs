@@ -36,8 +36,10 @@ impl LiteConn {
         }
         let connection = Self::connect(path)?;
         let conn = Self::with(connection, busy_timeout)?;
+        // In memory is kept what undoes one of the operations that are committed together: as a file it took a third
+        // of the time of a write.
         conn.script(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;",
         )?;
         Ok(conn)
     }

@@ -6,6 +6,7 @@
 use super::checkpoint::Checkpoint;
 use super::job::Job;
 use crate::conn::Inner;
+use crate::tickets::messages::INDEX_TEXTS;
 use crate::{Conn, Error, Result};
 use crossbeam_channel::Receiver;
 use std::collections::VecDeque;
@@ -49,7 +50,9 @@ fn commit_group(conn: &Conn, waiting: &mut VecDeque<Box<dyn Job>>) {
             break;
         }
     }
-    let outcome = outcome.and_then(|()| lite.control("COMMIT"));
+    let outcome = outcome
+        .and_then(|()| lite.control(INDEX_TEXTS))
+        .and_then(|()| lite.control("COMMIT"));
     if outcome.is_err() && lite.in_transaction() {
         drop(lite.control("ROLLBACK"));
     }

@@ -179,13 +179,14 @@ async fn tell(
     let Some(notice) = due_notice(due, offsets, ticket.sla_warned_minutes, now) else {
         return Ok(false);
     };
+    let before = ticket.clone();
     match notice {
         SlaNotice::Approaching {
             threshold_minutes, ..
         } => ticket.sla_warned_minutes = Some(threshold_minutes),
         SlaNotice::Breached { .. } => ticket.sla_breached = true,
     }
-    rows::save(c, &ticket).await?;
+    rows::save(c, &before, &ticket).await?;
     let scene = system(c, env, project, now).await?;
     let mut log = Log::new(&scene);
     log.due(&ticket, notice);

@@ -131,14 +131,14 @@ async fn apply(
     let mut totals = Totals::new(scene.project);
     let mut changed_ids = Vec::new();
     for ticket in tickets.values_mut() {
-        totals.remove(ticket);
-        let change = change(ticket);
-        let changed = ticket.apply(&change, scene.now);
-        totals.add(ticket);
+        let before = ticket.clone();
+        let changed = ticket.apply(&change(ticket), scene.now);
         if !changed.is_any() {
             continue;
         }
-        rows::save(c, ticket).await?;
+        rows::save(c, &before, ticket).await?;
+        totals.remove(&before);
+        totals.add(ticket);
         if changed.is_resolving(ticket) {
             reply_jobs::drop_reply_job(c, scene.project, ticket.id).await?;
         }

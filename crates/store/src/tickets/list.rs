@@ -210,12 +210,8 @@ fn driver(engine: Engine, filters: &Filters, assignees: &[String]) -> (Driver, O
         return (Driver::Ids, None);
     }
     if let Some(Search::Text(text)) = &filters.search {
-        let is_indexed = text.chars().count() >= 3;
         return match engine {
-            Engine::Sqlite if is_indexed => {
-                let phrase = format!("\"{}\"", text.replace('"', "\"\""));
-                (Driver::Search, Some(phrase))
-            }
+            Engine::Sqlite if is_indexed(text) => (Driver::Search, Some(phrase(text))),
             Engine::Sqlite => (Driver::Scan, Some(text.clone())),
             Engine::Postgres => (Driver::Search, Some(format!("%{}%", escaped(text)))),
         };
@@ -242,6 +238,16 @@ fn driver(engine: Engine, filters: &Filters, assignees: &[String]) -> (Driver, O
         return (Driver::Status, Some(only.as_str().to_owned()));
     }
     (Driver::All, None)
+}
+
+/// Whether SQLite's index of texts knows a part of them: it is made of three characters each.
+pub(crate) fn is_indexed(part: &str) -> bool {
+    part.chars().count() >= 3
+}
+
+/// A part of a text as SQLite's index of texts is asked for it.
+pub(crate) fn phrase(part: &str) -> String {
+    format!("\"{}\"", part.replace('"', "\"\""))
 }
 
 /// The text without a meaning for `LIKE`.

@@ -95,9 +95,7 @@ pub async fn merge(
         return Err(MergeError::TargetMerged { root, number });
     }
 
-    let mut totals = Totals::new(scene.project);
-    totals.remove(&source);
-    totals.remove(&target);
+    let before = (source.clone(), target.clone());
     let mut log = Log::new(scene);
     let change = TicketChange {
         status: Some(Status::Resolved),
@@ -121,13 +119,14 @@ pub async fn merge(
     note(c, scene, user, &mut target, text, *is_private, &mut log).await?;
 
     reply_jobs::drop_reply_job(c, scene.project, source.id).await?;
-    rows::save(c, &source).await?;
-    rows::save(c, &target).await?;
+    rows::save(c, &before.0, &source).await?;
+    rows::save(c, &before.1, &target).await?;
     log.changed(c, &source, &changed).await?;
     log.activity("merged", &source, vec![]);
     log.activity("merged", &target, vec![]);
     log.write(c).await?;
-    totals.add(&source);
+    let mut totals = Totals::moved(&before.0, &source);
+    totals.remove(&before.1);
     totals.add(&target);
     totals.write(c).await?;
     Ok(Merged { source, target })

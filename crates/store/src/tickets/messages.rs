@@ -50,12 +50,19 @@ statements! {
          ORDER BY created_at DESC, id DESC LIMIT ?3"
     );
     /// The first answer to a customer who began the ticket. Only once: later there is an earlier answer.
+    /// The subqueries name the ticket's columns, not the parameters: what does not depend on the row, SQLite works out
+    /// before it looks at the row, and here that is every message of the ticket.
     NOTE_RESPONSE = "UPDATE ticket SET first_response_at = ?4 \
                      WHERE project_id = ?1 AND id = ?2 AND first_response_at IS NULL \
-                       AND EXISTS (SELECT 1 FROM ticket_message WHERE project_id = ?1 AND ticket_id = ?2 \
-                         AND NOT is_deleted AND NOT is_private AND side = 'customer') \
-                       AND NOT EXISTS (SELECT 1 FROM ticket_message WHERE project_id = ?1 AND ticket_id = ?2 \
-                         AND NOT is_deleted AND NOT is_private AND side <> 'customer' AND id <> ?3)";
+                       AND 'customer' = (SELECT m.side FROM ticket_message m \
+                         WHERE m.project_id = ticket.project_id AND m.ticket_id = ticket.id \
+                           AND NOT m.is_deleted AND NOT m.is_private ORDER BY m.created_at, m.id LIMIT 1) \
+                       AND NOT EXISTS (SELECT 1 FROM ticket_message m \
+                         WHERE m.project_id = ticket.project_id AND m.ticket_id = ticket.id \
+                           AND NOT m.is_deleted AND NOT m.is_private AND m.side <> 'customer' AND m.id <> ?3)";
+    /// Brings the index of texts up to date; run by the writer before each commit.
+    INDEX_TEXTS [sqlite] = "UPDATE ticket_search_state SET indexed_until = (SELECT MAX(search_id) FROM ticket_text) \
+                            WHERE indexed_until < (SELECT MAX(search_id) FROM ticket_text)";
     INSERT_TEXT = "INSERT INTO ticket_text (project_id, source_id, ticket_id, text) VALUES (?1, ?2, ?3, ?4)";
     DROP_TEXT = "DELETE FROM ticket_text WHERE project_id = ?1 AND source_id = ?2";
 }
@@ -160,13 +167,12 @@ pub(super) async fn add_to(
     amend: impl FnOnce(&mut Ticket),
 ) -> Result<(Ticket, Message)> {
     let scene = &scene.after(ticket.last_message_at);
-    let mut totals = Totals::new(scene.project);
-    totals.remove(&ticket);
+    let before = ticket.clone();
     amend(&mut ticket);
     let status_before = ticket.receive(new, reopens, scene.now);
     let message = insert(c, scene.project, ticket.id, new, scene.now).await?;
     if !message.is_private {
-        rows::save(c, &ticket).await?;
+        rows::save(c, &before, &ticket).await?;
     }
     reply_jobs::follow(c, scene, &ticket, &message).await?;
     if is_customers_first(c, &ticket, &message).await? {
@@ -182,8 +188,7 @@ pub(super) async fn add_to(
         log.changed(c, &ticket, &changed).await?;
     }
     log.write(c).await?;
-    totals.add(&ticket);
-    totals.write(c).await?;
+    Totals::moved(&before, &ticket).write(c).await?;
     Ok((ticket, message))
 }
 
@@ -317,8 +322,9 @@ pub async fn edit_message(
     )
     .await?;
     if !message.is_private {
+        let before = ticket.clone();
         show_last(c, &mut ticket).await?;
-        rows::save(c, &ticket).await?;
+        rows::save(c, &before, &ticket).await?;
     }
     let mut log = Log::new(scene);
     log.message_changed(&ticket, &message);
@@ -341,12 +347,13 @@ pub async fn delete_message(
     message.is_deleted = true;
     save(c, scene.project, &message).await?;
     if !message.is_private {
+        let before = ticket.clone();
         ticket.message_count = (ticket.message_count - 1).max(0);
         if message.side != Side::Customer {
             ticket.unread_customer_count = (ticket.unread_customer_count - 1).max(0);
         }
         show_last(c, &mut ticket).await?;
-        rows::save(c, &ticket).await?;
+        rows::save(c, &before, &ticket).await?;
     }
     let mut log = Log::new(scene);
     log.message_changed(&ticket, &message);
@@ -373,12 +380,13 @@ pub async fn restore_message(
     save(c, scene.project, &message).await?;
     insert_text(c, scene.project, &message).await?;
     if !message.is_private {
+        let before = ticket.clone();
         ticket.message_count += 1;
         if message.side != Side::Customer {
             ticket.unread_customer_count += 1;
         }
         show_last(c, &mut ticket).await?;
-        rows::save(c, &ticket).await?;
+        rows::save(c, &before, &ticket).await?;
     }
     let mut log = Log::new(scene);
     log.message_changed(&ticket, &message);

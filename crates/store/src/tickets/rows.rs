@@ -134,6 +134,13 @@ statements! {
               ai_triage_result = ?25, merged_at = ?26, merged_into_id = ?27, merged_into_number = ?28, tags = ?29, \
               widget_session_id = ?30, contact_email = ?31 \
             WHERE project_id = ?1 AND id = ?2";
+    /// Leaves alone what most indexes are made of, so that they are not written anew.
+    SAVE_SHALLOW = "UPDATE ticket SET priority = ?3, escalation_reason = ?4, updated_at = ?5, message_count = ?6, \
+                      last_message_at = ?7, last_message_text = ?8, unread_team_count = ?9, \
+                      unread_customer_count = ?10, session_id = ?11, session_context = ?12, \
+                      sla_warned_minutes = ?13, identity_verified = ?14, ai_triage = ?15, ai_triage_result = ?16, \
+                      merged_at = ?17, merged_into_number = ?18, tags = ?19 \
+                    WHERE project_id = ?1 AND id = ?2";
     DELETE = "UPDATE ticket SET deleted_at = ?3, deleted_by = ?4, assignee = '' WHERE project_id = ?1 AND id = ?2";
     DROP_TAGS = "DELETE FROM ticket_tag WHERE project_id = ?1 AND ticket_id = ?2";
     DROP_TEXTS = "DELETE FROM ticket_text WHERE project_id = ?1 AND ticket_id = ?2";
@@ -314,8 +321,62 @@ pub(super) async fn insert(c: &Conn, ticket: &Ticket) -> Result<()> {
     save_text(c, it).await
 }
 
-/// Writes back what may change of a ticket that was locked.
-pub(super) async fn save(c: &Conn, ticket: &Ticket) -> Result<()> {
+/// Writes back what may change of a ticket that was locked. `before`: as it was then.
+pub(super) async fn save(c: &Conn, before: &Ticket, ticket: &Ticket) -> Result<()> {
+    if is_indexed_anew(before, ticket) {
+        save_whole(c, ticket).await?;
+    } else {
+        save_shallow(c, ticket).await?;
+    }
+    if before.anonymous_traits != ticket.anonymous_traits {
+        save_text(c, ticket).await?;
+    }
+    Ok(())
+}
+
+/// Whether something is different that [`SAVE_SHALLOW`] leaves alone.
+fn is_indexed_anew(before: &Ticket, it: &Ticket) -> bool {
+    before.status != it.status
+        || before.assignee != it.assignee
+        || before.distinct_id != it.distinct_id
+        || before.anonymous_traits != it.anonymous_traits
+        || before.ai_resolved != it.ai_resolved
+        || before.sla_due_at != it.sla_due_at
+        || before.sla_breached != it.sla_breached
+        || before.snoozed_until != it.snoozed_until
+        || before.resolved_at != it.resolved_at
+        || before.merged_into_id != it.merged_into_id
+        || before.widget_session_id != it.widget_session_id
+}
+
+async fn save_shallow(c: &Conn, ticket: &Ticket) -> Result<()> {
+    let it = ticket;
+    let (tags, triage) = (tags_json(it), triage_result(it));
+    let values = params![
+        it.project_id,
+        it.id,
+        it.priority.map(Priority::as_str),
+        &it.escalation_reason,
+        it.updated_at,
+        it.message_count,
+        it.last_message_at,
+        &it.last_message_text,
+        it.unread_team_count,
+        it.unread_customer_count,
+        &it.session_id,
+        &it.session_context,
+        it.sla_warned_minutes,
+        it.identity_verified,
+        &it.ai_triage,
+        &triage,
+        it.merged_at,
+        it.merged_into_number,
+        &tags
+    ];
+    c.exec_one(SAVE_SHALLOW, values).await
+}
+
+async fn save_whole(c: &Conn, ticket: &Ticket) -> Result<()> {
     let it = ticket;
     let (assignee, tags, triage) = (
         super::list::assignee_word(&it.assignee),
@@ -356,8 +417,7 @@ pub(super) async fn save(c: &Conn, ticket: &Ticket) -> Result<()> {
         &it.widget_session_id,
         &contact
     ];
-    c.exec_one(SAVE, values).await?;
-    save_text(c, it).await
+    c.exec_one(SAVE, values).await
 }
 
 /// Makes the rows of the tags what the ticket says.

@@ -18,6 +18,7 @@ crate::on_both_engines! {
     a_search_finds_parts_of_texts,
     every_order_and_every_driver_gives_the_same_tickets,
     messages_move_the_ticket,
+    every_change_to_a_ticket_is_kept,
     an_erased_ticket_leaves_nothing_and_its_number_is_not_used_again,
     projects_do_not_see_each_other,
 }
@@ -381,4 +382,113 @@ async fn projects_do_not_see_each_other(store: TestStore) {
         .await
         .unwrap();
     assert_eq!(messages.1, 0);
+}
+
+type Change = Box<dyn Fn(&mut Ticket)>;
+
+async fn every_change_to_a_ticket_is_kept(store: TestStore) {
+    let project = project(&store).await;
+    let ticket = add(&store, project, TicketChange::default()).await;
+    let other = add(&store, project, TicketChange::default()).await;
+    let now = scene(project).now;
+    let text = || Some("x".to_owned());
+    // One field each, so that none is kept only because another one changed.
+    let changes: Vec<(&str, Change)> = vec![
+        (
+            "distinct_id",
+            Box::new(|it| it.distinct_id = "d".to_owned()),
+        ),
+        ("status", Box::new(|it| it.status = Status::Pending)),
+        (
+            "priority",
+            Box::new(|it| it.priority = Some(Priority::High)),
+        ),
+        (
+            "assignee",
+            Box::new(|it| it.assignee = Some(Assignee::User(UserId(7)))),
+        ),
+        (
+            "anonymous_traits",
+            Box::new(|it| it.anonymous_traits = r#"{"name":"Zoe"}"#.to_owned()),
+        ),
+        ("ai_resolved", Box::new(|it| it.ai_resolved = true)),
+        (
+            "escalation_reason",
+            Box::new(move |it| it.escalation_reason = text()),
+        ),
+        ("updated_at", Box::new(move |it| it.updated_at = now)),
+        ("message_count", Box::new(|it| it.message_count = 3)),
+        (
+            "last_message_at",
+            Box::new(move |it| it.last_message_at = Some(now)),
+        ),
+        (
+            "last_message_text",
+            Box::new(move |it| it.last_message_text = text()),
+        ),
+        ("unread_team_count", Box::new(|it| it.unread_team_count = 2)),
+        (
+            "unread_customer_count",
+            Box::new(|it| it.unread_customer_count = 1),
+        ),
+        ("session_id", Box::new(move |it| it.session_id = text())),
+        (
+            "session_context",
+            Box::new(|it| it.session_context = r#"{"a":1}"#.to_owned()),
+        ),
+        ("sla_due_at", Box::new(move |it| it.sla_due_at = Some(now))),
+        (
+            "sla_warned_minutes",
+            Box::new(|it| it.sla_warned_minutes = Some(5)),
+        ),
+        ("sla_breached", Box::new(|it| it.sla_breached = true)),
+        (
+            "snoozed_until",
+            Box::new(move |it| it.snoozed_until = Some(now)),
+        ),
+        (
+            "resolved_at",
+            Box::new(move |it| it.resolved_at = Some(now)),
+        ),
+        (
+            "identity_verified",
+            Box::new(|it| it.identity_verified = Some(true)),
+        ),
+        (
+            "ai_triage",
+            Box::new(|it| it.ai_triage = Some(r#"{"status":"done"}"#.to_owned())),
+        ),
+        ("merged_at", Box::new(move |it| it.merged_at = Some(now))),
+        (
+            "merged_into_id",
+            Box::new(move |it| it.merged_into_id = Some(other.id)),
+        ),
+        (
+            "merged_into_number",
+            Box::new(move |it| it.merged_into_number = Some(other.number)),
+        ),
+        ("tags", Box::new(|it| it.tags = vec!["t".to_owned()])),
+        (
+            "widget_session_id",
+            Box::new(move |it| it.widget_session_id = text()),
+        ),
+    ];
+    let mut before = ticket;
+    for (name, change) in changes {
+        let mut after = before.clone();
+        change(&mut after);
+        assert_ne!(before, after, "{name}");
+        let (old, new) = (before, after.clone());
+        store
+            .write(move |c| Box::pin(async move { rows::save(c, &old, &new).await }))
+            .await
+            .unwrap();
+        let key = TicketKey::Id(after.id);
+        let found = store
+            .read(move |c| Box::pin(async move { find(c, project, key).await }))
+            .await
+            .unwrap();
+        assert_eq!(found.as_ref(), Some(&after), "{name}");
+        before = after;
+    }
 }

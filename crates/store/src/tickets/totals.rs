@@ -128,6 +128,14 @@ impl Totals {
         }
     }
 
+    /// One ticket as it was, and as it is from now on.
+    pub(super) fn moved(before: &Ticket, after: &Ticket) -> Self {
+        let mut totals = Self::new(after.project_id);
+        totals.remove(before);
+        totals.add(after);
+        totals
+    }
+
     /// The ticket as it is from now on.
     pub(super) fn add(&mut self, ticket: &Ticket) {
         self.count(ticket, 1);

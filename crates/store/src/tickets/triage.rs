@@ -15,8 +15,9 @@ pub async fn set_triage(
     ticket: &mut Ticket,
     triage: &Triage,
 ) -> Result<()> {
+    let before = ticket.clone();
     ticket.take_triage(triage);
-    rows::save(c, ticket).await?;
+    rows::save(c, &before, ticket).await?;
     let mut log = Log::new(scene);
     log.hidden("triage", ticket);
     log.write(c).await
@@ -27,8 +28,9 @@ pub async fn set_triage(
 /// # Errors
 /// When the store fails.
 pub async fn leave_triage(c: &Conn, scene: &Scene, ticket: &mut Ticket) -> Result<()> {
+    let before = ticket.clone();
     ticket.leave_triage();
-    rows::save(c, ticket).await?;
+    rows::save(c, &before, ticket).await?;
     let mut log = Log::new(scene);
     log.hidden("triage", ticket);
     log.write(c).await

@@ -20,6 +20,7 @@ macro_rules! of_session {
     };
 }
 
+/// A ticket of somebody whom the project vouched for is another id's only on the project's word, too ([`persons`]).
 macro_rules! of_person {
     () => {
         " FROM ticket t WHERE t.project_id = ?1 AND t.deleted_at IS NULL AND t.id IN \
@@ -29,7 +30,9 @@ macro_rules! of_person {
                JOIN person_distinct_id same ON same.project_id = mine.project_id AND same.person_id = mine.person_id \
                JOIN ticket p ON p.project_id = same.project_id AND p.distinct_id = same.distinct_id \
                  AND p.deleted_at IS NULL \
-               WHERE mine.project_id = ?1 AND mine.distinct_id = ?4) \
+               WHERE mine.project_id = ?1 AND mine.distinct_id = ?4 \
+                 AND (p.identity_verified IS NULL OR NOT p.identity_verified \
+                      OR (mine.is_vouched AND same.is_vouched))) \
             AND (CAST(?3 AS TEXT) IS NULL OR t.status = ?3)"
     };
 }
@@ -117,13 +120,12 @@ async fn is_theirs(c: &Conn, visitor: &Visitor, ticket: &Ticket) -> Result<bool>
     if !visitor.is_verified() {
         return Ok(false);
     }
-    persons::is_same(
-        c,
-        ticket.project_id,
-        visitor.distinct_id(),
-        &ticket.distinct_id,
-    )
-    .await
+    let (project, mine) = (ticket.project_id, visitor.distinct_id());
+    // Whom the project vouched for is nobody else because a browser says so.
+    match ticket.identity_verified {
+        Some(true) => persons::is_vouched_same(c, project, mine, &ticket.distinct_id).await,
+        _ => persons::is_same(c, project, mine, &ticket.distinct_id).await,
+    }
 }
 
 /// One page of a visitor's tickets, the newest first, and how many they have on all pages.
@@ -330,8 +332,9 @@ pub async fn mark_seen(
         let Some(mut ticket) = found.filter(|ticket| ticket.unread_customer_count > 0) else {
             continue;
         };
+        let before = ticket.clone();
         ticket.unread_customer_count = 0;
-        rows::save(c, &ticket).await?;
+        rows::save(c, &before, &ticket).await?;
         log.hidden("seen", &ticket);
         is_news = true;
     }

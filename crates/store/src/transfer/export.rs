@@ -5,12 +5,18 @@ use super::{BATCH, FORMAT, Field, Fields, people, quoted};
 use crate::statements::statements;
 use crate::users::User;
 use crate::{Conn, Error, Result, Store, Value, organizations, params, projects, roles, users};
-use model::{MemberLevel, ProjectId, Timestamp, UserId};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use model::{MediaId, MemberLevel, ProjectId, Timestamp, UserId};
 use serde_json::json;
 use std::collections::HashSet;
 
 statements! {
     PROJECT = "SELECT name, settings, created_at FROM project WHERE id = ?1";
+    FIRST_FILE = "SELECT id FROM media WHERE project_id = ?1 AND created_at <= ?2 AND is_stored AND is_attached \
+                    AND doomed_at IS NULL ORDER BY id LIMIT 1";
+    NEXT_FILE = "SELECT id FROM media WHERE project_id = ?1 AND created_at <= ?2 AND is_stored AND is_attached \
+                   AND doomed_at IS NULL AND id > ?3 ORDER BY id LIMIT 1";
 }
 
 /// A project on its way out. Holds a batch of rows at a time, and the numbers of the people it has told of.
@@ -29,6 +35,8 @@ enum Stage {
     Beginning,
     /// In this table, behind this key.
     Table(usize, Option<Vec<Field>>),
+    /// Behind this file.
+    Files(Option<MediaId>),
     Over,
 }
 
@@ -39,6 +47,8 @@ pub struct Exported {
     pub text: String,
     /// The table that they are from; for people.
     pub table: &'static str,
+    /// The file whose bytes are to be written next, by [`Export::part`], before more is asked for.
+    pub file: Option<MediaId>,
     /// How many lines there have been so far.
     pub lines: u64,
 }
@@ -62,6 +72,7 @@ impl Export {
     /// [`Error::NoRow`] when there is no such project; otherwise when the store fails. Nothing follows then.
     pub async fn next(&mut self) -> Result<Option<Exported>> {
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        let mut file = None;
         let (lines, table) = match stage {
             Stage::Over => return Ok(None),
             Stage::Beginning => {
@@ -70,10 +81,21 @@ impl Export {
             }
             Stage::Table(index, after) => match TABLES.get(index) {
                 None => {
+                    self.stage = Stage::Files(None);
+                    (Vec::new(), "file")
+                }
+                Some(table) => (self.rows(index, table, after).await?, table.name),
+            },
+            Stage::Files(after) => match self.file(after).await? {
+                Some(id) => {
+                    self.stage = Stage::Files(Some(id));
+                    file = Some(id);
+                    (Vec::new(), "file")
+                }
+                None => {
                     let end = json!({"line": "end", "lines": self.lines + 1}).to_string();
                     (vec![end], "end")
                 }
-                Some(table) => (self.rows(index, table, after).await?, table.name),
             },
         };
         self.lines += u64::try_from(lines.len()).unwrap_or(0);
@@ -84,8 +106,39 @@ impl Export {
         Ok(Some(Exported {
             text,
             table,
+            file,
             lines: self.lines,
         }))
+    }
+
+    /// The line for a piece of a file. All pieces of one file follow each other; a file of which nothing can be had gets
+    /// none.
+    pub fn part(&mut self, id: MediaId, bytes: &[u8], is_last: bool) -> Exported {
+        self.lines += 1;
+        let bytes = STANDARD.encode(bytes);
+        let text = format!(
+            "{{\"line\":\"file\",\"id\":\"{id}\",\"is_last\":{is_last},\"bytes\":\"{bytes}\"}}\n"
+        );
+        Exported {
+            text,
+            table: "file",
+            file: None,
+            lines: self.lines,
+        }
+    }
+
+    async fn file(&self, after: Option<MediaId>) -> Result<Option<MediaId>> {
+        let (project, now) = (self.project, self.began_at);
+        self.store
+            .read(move |c| {
+                Box::pin(async move {
+                    match after {
+                        None => c.find(FIRST_FILE, params![project, now]).await,
+                        Some(after) => c.find(NEXT_FILE, params![project, now, after]).await,
+                    }
+                })
+            })
+            .await
     }
 
     /// What it is, the members of the organisation, and the roles.

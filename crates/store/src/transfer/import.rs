@@ -1,5 +1,6 @@
 //! Reading a project that was written down.
 
+use super::links::Links;
 use super::people::Known;
 use super::tables::{Constant, Kind, STATEMENTS, TABLES, Table};
 use super::{BATCH, FORMAT, Field};
@@ -7,9 +8,13 @@ use crate::organizations::{self, Organization};
 use crate::sealed::SecretKey;
 use crate::statements::statements;
 use crate::users::{self, NewUser};
-use crate::{Conn, Error, Result, Store, Value, params, projects, roles};
+use crate::{Conn, Error, Result, Store, Value, media, params, projects, roles};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model::settings::ProjectSettings;
-use model::{Env, MemberLevel, OrganizationId, ProjectId, RoleId, Timestamp, UserId, datetime};
+use model::{
+    Env, MediaId, MemberLevel, OrganizationId, ProjectId, RoleId, Timestamp, UserId, datetime,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, HashMap};
@@ -87,6 +92,8 @@ pub struct Import {
     project: ProjectId,
     organization: OrganizationId,
     known: Known,
+    links: Links,
+    files: Vec<MediaId>,
     rows: Vec<(usize, Vec<Field>)>,
     lines: u64,
     is_complete: bool,
@@ -131,6 +138,24 @@ struct Role {
     members: Vec<i64>,
 }
 
+/// A piece of a file's bytes, for whoever keeps them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePart {
+    /// The file.
+    pub id: MediaId,
+    /// Those behind the piece before it.
+    pub bytes: Vec<u8>,
+    /// Nothing of this file follows. When it is where it belongs, [`Import::file_is_stored`] says so.
+    pub is_last: bool,
+}
+
+#[derive(Deserialize)]
+struct FileLine {
+    id: Uuid,
+    is_last: bool,
+    bytes: String,
+}
+
 #[derive(Deserialize)]
 struct End {
     lines: u64,
@@ -157,7 +182,7 @@ impl Import {
             return Err(ImportError::OtherFormat(beginning.format));
         }
         let now = env.now();
-        let making = env.clone();
+        let (making, sealing) = (env.clone(), key.clone());
         let (project, organization) = store
             .write(move |c| {
                 Box::pin(async move {
@@ -177,7 +202,8 @@ impl Import {
                     let settings = ProjectSettings::from_stored(beginning.settings.get());
                     let name = &beginning.name;
                     let (project, _) =
-                        projects::create(c, &making, &key, organization, name, settings).await?;
+                        projects::create(c, &making, &sealing, organization, name, settings)
+                            .await?;
                     Ok::<_, Error>((project.id, organization))
                 })
             })
@@ -188,6 +214,12 @@ impl Import {
             project,
             organization,
             known: Known::default(),
+            links: Links {
+                key,
+                project,
+                base: None,
+            },
+            files: Vec::new(),
             rows: Vec::new(),
             lines: 1,
             is_complete: false,
@@ -195,17 +227,47 @@ impl Import {
         })
     }
 
+    /// Lets links to files lead to this server.
+    #[must_use]
+    pub fn at(mut self, base_url: String) -> Self {
+        self.links.base = Some(base_url);
+        self
+    }
+
     /// The new project.
     pub const fn project(&self) -> ProjectId {
         self.project
     }
 
-    /// Takes the next line in.
+    /// The files that are stored by now: after a failure their bytes are to be removed before [`Self::undo`].
+    pub fn files(&self) -> &[MediaId] {
+        &self.files
+    }
+
+    /// The bytes of a file are where they belong.
+    ///
+    /// # Errors
+    /// No line has told of such a file, or the store fails.
+    pub async fn file_is_stored(&mut self, id: MediaId, size: i64) -> Result<(), ImportError> {
+        self.files.push(id);
+        self.flush().await?;
+        let project = self.project;
+        let noted = self
+            .store
+            .write(move |c| Box::pin(media::set_stored(c, project, id, size)))
+            .await;
+        noted.map_err(|error| match error {
+            Error::NoRow => self.wrong("no line has told of this file"),
+            other => other.into(),
+        })
+    }
+
+    /// Takes the next line in; a piece of a file is handed back.
     ///
     /// # Errors
     /// A line that does not say what it has to, or a store that fails. What was taken in so far stays until
     /// [`Self::undo`].
-    pub async fn line(&mut self, text: &str) -> Result<(), ImportError> {
+    pub async fn line(&mut self, text: &str) -> Result<Option<FilePart>, ImportError> {
         self.lines += 1;
         let number = self.lines;
         let wrong = |problem: &str| ImportError::Line {
@@ -230,6 +292,15 @@ impl Import {
                 let role: Role = serde_json::from_str(text).map_err(parsed)?;
                 self.role(role).await?;
             }
+            "file" => {
+                let file: FileLine = serde_json::from_str(text).map_err(parsed)?;
+                let bytes = STANDARD.decode(&file.bytes);
+                return Ok(Some(FilePart {
+                    id: MediaId(file.id),
+                    bytes: bytes.map_err(|_| wrong("bytes is not what it has to be"))?,
+                    is_last: file.is_last,
+                }));
+            }
             "end" => {
                 let end: End = serde_json::from_str(text).map_err(parsed)?;
                 if end.lines != number {
@@ -249,7 +320,7 @@ impl Import {
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Counts what is counted, and says what was taken in.
@@ -421,12 +492,13 @@ impl Import {
             Kind::Fixed(Constant::Null) => Field::Null,
             Kind::Fixed(Constant::Zero) => Field::Int(0),
             Kind::Fixed(Constant::NilUuid) => Field::Uuid(Uuid::nil()),
+            Kind::Fixed(Constant::False) => Field::Bool(false),
             Kind::Fixed(Constant::Idle) => Field::Text("idle".to_owned()),
             _ if json == "null" => Field::Null,
             Kind::Int => Field::Int(read(json)?),
             Kind::Bool => Field::Bool(read(json)?),
-            Kind::Text => Field::Text(read(json)?),
-            Kind::Json => Field::Text(json.to_owned()),
+            Kind::Text => Field::Text(self.links.renew(read(json)?)),
+            Kind::Json => Field::Text(self.links.renew(json.to_owned())),
             Kind::Named => Field::Text(self.known.json(json.to_owned())),
             Kind::Uuid | Kind::Conversation => Field::Uuid(read(json)?),
             Kind::Bytes => Field::Bytes(crate::hex::bytes(&read::<String>(json)?)?),

@@ -4,16 +4,20 @@
 //! says what it is and one that says that it is complete. So a table needs no code here, only its columns: see
 //! `tables.rs`, where a test finds those that are missing.
 //!
-//! What is not written: secrets (tokens, keys, and the secrets of visitors' browsers), mails, uploaded files, and what
-//! lives for a moment only (running turns and their frames). Counters are counted anew by who reads.
+//! Behind the rows come the bytes of uploaded files, in pieces. They are not in the store, so whoever writes or reads the
+//! lines hands them over.
+//!
+//! What is not written: secrets (tokens, keys, and the secrets of visitors' browsers), mails, and what lives for a moment
+//! only (running turns and their frames). Counters are counted anew by who reads.
 
 mod export;
 mod import;
+mod links;
 mod people;
 mod tables;
 
 pub use export::{Export, Exported};
-pub use import::{Import, ImportError, Imported, Into};
+pub use import::{FilePart, Import, ImportError, Imported, Into};
 
 pub(crate) use export::ALL as EXPORT;
 pub(crate) use import::ALL as IMPORT;

@@ -66,6 +66,7 @@ pub(crate) async fn restore(context: &Context, archive: Archive) -> anyhow::Resu
         );
     }
     let data_dir = context.config.data_dir.clone();
+    data::create_data_dir(&data_dir)?;
     let (from, to) = (file.clone(), data_dir.clone());
     let report = tokio::task::spawn_blocking(move || store::restore(&from, &to)).await??;
     let facts = Facts::new()

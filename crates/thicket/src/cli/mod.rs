@@ -15,7 +15,10 @@ use crate::data::{self, Missing};
 use crate::demo;
 use crate::logging;
 use crate::serve::Server;
+#[cfg(feature = "otlp")]
+use crate::traces::Traces;
 use anyhow::Context as _;
+use blobs::Blobs;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use maintenance::Archive;
 use model::Env;
@@ -107,6 +110,16 @@ impl Context {
     fn secret_key(&self) -> anyhow::Result<SecretKey> {
         data::secret_key(&self.config, &self.env)
     }
+
+    /// The bytes of uploaded files.
+    fn blobs(&self) -> anyhow::Result<Blobs> {
+        data::blobs(&self.config)
+    }
+
+    /// The base of absolute links, if it is configured.
+    fn public_url(&self) -> Option<&str> {
+        self.config.public_url.as_ref().map(|url| url.0.as_str())
+    }
 }
 
 /// Runs the command that the command line names.
@@ -129,12 +142,20 @@ fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
         config: Config::load(sources)?,
         env: Env::system(),
     };
-    logging::start(&context.config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    runtime.block_on(async {
+    #[cfg(feature = "otlp")]
+    let traces = match command {
+        Command::Serve { .. } | Command::Demo => Traces::start(runtime.handle())?,
+        _ => None,
+    };
+    #[cfg(feature = "otlp")]
+    logging::start(&context.config, traces.as_ref())?;
+    #[cfg(not(feature = "otlp"))]
+    logging::start(&context.config)?;
+    let done = runtime.block_on(async {
         match command {
             Command::Serve { no_migrate } => serve(&context, !no_migrate).await,
             Command::Demo => demo::run(context.config, &context.env).await,
@@ -151,7 +172,12 @@ fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
             Command::Import(command) => transfer::import(&context, command).await,
             Command::Openapi(output) => Ok(output.document(&api::openapi())?),
         }
-    })
+    });
+    #[cfg(feature = "otlp")]
+    if let Some(traces) = traces {
+        traces.finish();
+    }
+    done
 }
 
 async fn serve(context: &Context, migrate: bool) -> anyhow::Result<()> {

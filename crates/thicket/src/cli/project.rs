@@ -7,6 +7,7 @@ use clap::Subcommand;
 use model::settings::ProjectSettings;
 use model::{Env, FieldError, OrganizationId, ProjectId};
 use store::organizations::{self, Organization};
+use store::project_log::Author;
 use store::projects::{self, Project};
 use store::sealed::SecretKey;
 use store::{Conn, Store};
@@ -162,10 +163,19 @@ pub(crate) async fn set(
         .write(move |c| {
             Box::pin(async move {
                 let mut project = projects::lock(c, id).await?.ok_or_else(|| unknown(id))?;
+                let before = project.clone();
                 for change in &changes {
                     apply(&mut project, change)?;
                 }
                 projects::update(c, &env, &mut project).await?;
+                let author = Author {
+                    project: id,
+                    name: project.name.clone(),
+                    user: None,
+                    client: Some("command line".to_owned()),
+                    env,
+                };
+                author.changed(c, &before, &project).await?;
                 anyhow::Ok(())
             })
         })

@@ -3,16 +3,20 @@
 use super::output::{Facts, Output};
 use super::{Context, project};
 use anyhow::{Context as _, bail};
+use api::{ExportError, ProjectExport};
+use blobs::Blobs;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use model::MediaId;
 use model::ProjectId;
+use model::media::SIZE_MAX;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use store::Error;
-use store::transfer::{Export, Import, Into};
+use store::transfer::{FilePart, Import, Into};
 
-/// The longest line that is read, in bytes. A line holds one row; a message or an article is far shorter.
+/// The longest line that is read, in bytes. A line holds one row, or a piece of a file; both are far shorter.
 const LINE_MAX: u64 = 64 * 1024 * 1024;
 
 #[derive(clap::Args, Debug)]
@@ -44,12 +48,12 @@ pub(crate) async fn export(context: &Context, command: ExportCommand) -> anyhow:
     } = command;
     let store = context.open().await?;
     let id = ProjectId(project);
-    let mut export = Export::new(store, id, context.env().now());
+    let mut export = ProjectExport::new(store, context.blobs()?, id, context.env().now());
     let progress = progress_bar(output);
     let mut target = Target::open(&file)?;
     let mut lines = 0;
     while let Some(some) = export.next().await.map_err(|error| match error {
-        Error::NoRow => project::unknown(id),
+        ExportError::Store(Error::NoRow) => project::unknown(id),
         other => other.into(),
     })? {
         target
@@ -62,6 +66,9 @@ pub(crate) async fn export(context: &Context, command: ExportCommand) -> anyhow:
     }
     target.finish()?;
     progress.finish_and_clear();
+    for id in export.missing() {
+        eprintln!("note: the file {id} is missing, and was left out; \"thicket check\" says more");
+    }
     if file == Path::new("-") {
         return Ok(());
     }
@@ -96,14 +103,23 @@ pub(crate) async fn import(context: &Context, command: ImportCommand) -> anyhow:
         }
     };
     let (env, key) = (context.env().clone(), context.secret_key()?);
+    let blobs = context.blobs()?;
     let mut import = Import::begin(store, env, key, &first, into).await?;
+    if let Some(url) = context.public_url() {
+        import = import.at(url.to_owned());
+    }
     let id = import.project();
     let progress = progress_bar(output);
-    let taken = take(&mut import, &mut lines, &progress).await;
+    let taken = take(&mut import, &blobs, &mut lines, &progress).await;
     progress.finish_and_clear();
+    let files = import.files().len();
     let report = match taken {
         Ok(report) => report,
         Err(error) => {
+            for file in import.files() {
+                // Should it fail, the bytes lie there without a row, and harm nobody.
+                let _ = blobs.delete(id, *file).await;
+            }
             import
                 .undo()
                 .await
@@ -115,28 +131,67 @@ pub(crate) async fn import(context: &Context, command: ImportCommand) -> anyhow:
     for (table, rows) in &report.rows {
         facts = facts.with(*table, *rows);
     }
+    facts = facts.with("files", files);
     output.object(&facts.with("new_people", report.new_people.clone()))?;
     if !report.new_people.is_empty() {
         eprintln!(
             "note: the new people have no password yet; give one with \"thicket user create --password-stdin\""
         );
     }
-    eprintln!(
-        "note: the project has new tokens (\"thicket project show {id}\"), and no uploaded files"
-    );
+    eprintln!("note: the project has new tokens (\"thicket project show {id}\")");
     Ok(())
 }
 
 async fn take(
     import: &mut Import,
+    blobs: &Blobs,
     lines: &mut Lines,
     progress: &ProgressBar,
 ) -> anyhow::Result<store::transfer::Imported> {
+    let mut open: Option<OpenFile> = None;
     while let Some(line) = lines.next()? {
-        import.line(&line).await?;
+        if let Some(part) = import.line(&line).await? {
+            let is_last = part.is_last;
+            let file = OpenFile::append(open.take(), part)?;
+            if is_last {
+                let size = i64::try_from(file.bytes.len())?;
+                let (id, bytes) = (file.id, file.bytes.into());
+                blobs.put(import.project(), id, bytes).await?;
+                import.file_is_stored(id, size).await?;
+            } else {
+                open = Some(file);
+            }
+        }
         progress.inc(1);
     }
+    if let Some(file) = open {
+        bail!("the file {} has no end", file.id);
+    }
     Ok(import.finish().await?)
+}
+
+/// A file whose pieces are coming. It is held in memory, as while it is uploaded.
+struct OpenFile {
+    id: MediaId,
+    bytes: Vec<u8>,
+}
+
+impl OpenFile {
+    fn append(open: Option<Self>, part: FilePart) -> anyhow::Result<Self> {
+        let mut file = match open {
+            None => Self {
+                id: part.id,
+                bytes: Vec::new(),
+            },
+            Some(open) if open.id == part.id => open,
+            Some(open) => bail!("the file {} has no end", open.id),
+        };
+        file.bytes.extend_from_slice(&part.bytes);
+        if u64::try_from(file.bytes.len())? > SIZE_MAX {
+            bail!("the file {} is longer than any may be", file.id);
+        }
+        Ok(file)
+    }
 }
 
 /// A count on standard error, if that is a terminal and a person reads along.

@@ -10,12 +10,13 @@ mod types;
 pub(crate) use layers::Sources;
 pub(crate) use types::{
     BaseUrl, BucketUrl, Count, DatabaseUrl, Listen, LogFilter, LogFormat, LongSecret, Provider,
-    Secret, Size, StatusCodes, Switch, Unavailable,
+    Secret, Size, StatusCodes, Switch, Tokens,
 };
 
 use api::address::Networks;
 use bus::RedisUrl;
 use layers::Layers;
+use mail::SmtpUrl;
 use model::rates::Limit;
 use std::fmt;
 use std::path::PathBuf;
@@ -29,8 +30,6 @@ pub(crate) enum Reach {
     Every,
     /// Only the commands that run a server.
     Server,
-    /// Nobody in this version, see [`Unavailable`].
-    Nobody,
 }
 
 /// What is known about a setting.
@@ -151,8 +150,12 @@ settings! {
         "How long a streaming model may say nothing before its call counts as failed.";
     llm_answer_timeout: Duration, "llm.answer_timeout" = "30m", Server,
         "How long a streamed answer may go on as a whole, however busily.";
-    _smtp_url: Unavailable, "smtp_url" = "" ("none"), Nobody,
-        "Mail server. Not available in this version: setting it stops the start.";
+    llm_max_output_tokens: Option<Tokens>, "llm.max_output_tokens" = "" ("`anthropic`: 32000, which is lowered for a model that can do less; `openai`: the endpoint's"), Server,
+        "The longest answer of the assistant in a conversation, in tokens, what the model thinks included. A longer one is cut, and says so.";
+    smtp_url: Option<SmtpUrl>, "smtp_url" = "" ("none: mails stay in the outbox, which admins read in the app"), Server,
+        "Mail server: `smtps://user:password@host` (TLS, port 465), or `smtp://…` (port 25, with a password 587; TLS when the server offers it, and a password never leaves this machine without). `?tls=required` insists on TLS, `?tls=off` does without. What is special in user and password is percent-encoded.";
+    mail_from: Option<mail::From>, "mail_from" = "" ("the account of `smtp_url`, else `thicket@` the host of `public_url`"), Server,
+        "Who mails are from: `help@example.com`, or `Example <help@example.com>`.";
     attachments_url: Option<BucketUrl>, "attachments_url" = "" ("files in the data directory"), Every,
         "Bucket for uploaded files: `s3://bucket/prefix`. Region, keys and endpoint come from AWS's own variables (`AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, …). With several replicas it is needed.";
     log: LogFilter, "log" = "info", Every,
@@ -190,7 +193,9 @@ settings! {
     login_address: Limit, "throttles.login_address" = "30/minute", Server,
         "Attempts to sign in, for each address.";
     login_email: Limit, "throttles.login_email" = "30/hour", Server,
-        "Attempts to sign in, for each e-mail address.";
+        "Attempts to sign in, for each e-mail address and network, or known browser.";
+    login_email_anywhere: Limit, "throttles.login_email_anywhere" = "100/hour", Server,
+        "Attempts to sign in, for each e-mail address, outside known browsers.";
     reply_burst: Limit, "throttles.reply_burst" = "10/minute", Server,
         "Replies to tickets and tickets begun by the team, for each user: short term.";
     reply_sustained: Limit, "throttles.reply_sustained" = "60/hour", Server,

@@ -176,10 +176,24 @@ fn refusals_name_the_setting_and_its_source() {
             "THICKET_REDIS_URL: expected a redis://, rediss:// or redis-cluster:// URL, such as redis://127.0.0.1:6379/0",
         ),
         (
-            "smtp_url = \"smtp://localhost\"\n",
+            "smtp_url = \"smtp://u:hunter2@localhost/x\"\n",
             &[],
             &[],
-            "smtp_url in thicket.toml: not available in this version; leave it out",
+            "smtp_url in thicket.toml: expected an smtp:// or smtps:// URL, such as \
+             smtps://user:password@mail.example.com",
+        ),
+        (
+            "mail_from = \"Help\"\n",
+            &[],
+            &[],
+            "mail_from in thicket.toml: expected a mail address, such as help@example.com or \
+             Example <help@example.com>, not \"Help\"",
+        ),
+        (
+            "",
+            &[("THICKET_LLM_MAX_OUTPUT_TOKENS", "0")],
+            &[],
+            "THICKET_LLM_MAX_OUTPUT_TOKENS: expected a whole number from 1 on, not \"0\"",
         ),
         (
             "",
@@ -249,7 +263,7 @@ fn a_variable_that_is_not_text_is_refused() {
 #[test]
 fn debug_shows_no_secret() {
     let config = load(
-        "database_url = \"postgres://u:hunter2@h/db\"\n[llm]\napi_key = \"hunter2\"\n",
+        "database_url = \"postgres://u:hunter2@h/db\"\nsmtp_url = \"smtps://u:hunter2@h\"\n[llm]\napi_key = \"hunter2\"\n",
         &[("THICKET_SECRET_KEY", "hunter2hunter2hunter2")],
         &[],
     );

@@ -2,6 +2,7 @@
 
 use api::address::Networks;
 use bus::RedisUrl;
+use mail::SmtpUrl;
 use model::rates::Limit;
 use std::fmt;
 use std::path::PathBuf;
@@ -117,6 +118,17 @@ impl Setting for Count {
     }
 }
 
+/// A number of tokens, from 1 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tokens(pub(crate) u32);
+
+impl Setting for Tokens {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let number = text.parse().ok().filter(|number| *number > 0);
+        number.map(Self).ok_or("expected a whole number from 1 on")
+    }
+}
+
 /// Where to listen: a host (name or address) and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listen {
@@ -150,6 +162,19 @@ impl Setting for Listen {
 /// The base of absolute links: `http://` or `https://`, kept without a slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BaseUrl(pub String);
+
+impl BaseUrl {
+    /// The name or address in it, without port.
+    pub(crate) fn host(&self) -> Option<&str> {
+        let (_, rest) = self.0.split_once("://")?;
+        let authority = rest.split('/').next()?;
+        let place = authority.rsplit('@').next()?;
+        match place.strip_prefix('[') {
+            Some(_) => None,
+            None => place.split(':').next(),
+        }
+    }
+}
 
 impl Setting for BaseUrl {
     fn parse(text: &str) -> Result<Self, &'static str> {
@@ -306,18 +331,19 @@ impl Setting for BucketUrl {
     }
 }
 
-/// A setting of the contract that this version has no use for. Setting it stops the start: a server that
-/// ignored it would do something else than its operator believes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unavailable;
-
-impl Setting for Unavailable {
+impl Setting for SmtpUrl {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        if text.is_empty() {
-            Ok(Self)
-        } else {
-            Err("not available in this version; leave it out")
-        }
+        text.parse().map_err(|_| {
+            "expected an smtp:// or smtps:// URL, such as smtps://user:password@mail.example.com"
+        })
+    }
+}
+
+impl Setting for mail::From {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        text.parse().map_err(
+            |_| "expected a mail address, such as help@example.com or Example <help@example.com>",
+        )
     }
 }
 

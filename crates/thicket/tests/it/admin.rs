@@ -72,6 +72,34 @@ fn a_project_may_join_an_organisation_by_name_or_id() {
 }
 
 #[test]
+fn settings_that_the_command_line_sets_are_in_the_activity_log() {
+    let place = with_ada();
+    place.json("project set 1 timezone=Europe/Berlin name=Acme+2");
+    place.json("project set 1 timezone=Europe/Berlin");
+    place.run("project set 1 timezone=UTC nope=1").refusal(2);
+    let key = place.json("key create --user 1 --scopes *");
+    let bearer = format!("Bearer {}", key["key"].as_str().unwrap());
+    let server = crate::server::Server::start(&place);
+    let headers = [("Authorization", bearer.as_str())];
+    let path = "/api/projects/1/activity_log/?scope=Project";
+    let log = server.get(path, &headers).json();
+    assert_eq!(log["count"], 1, "{log}");
+    let row = &log["results"][0];
+    assert_eq!(
+        (&row["activity"], &row["client"]),
+        (&json!("updated"), &json!("command line"))
+    );
+    assert_eq!(row["user"], json!(null));
+    let changes = row["detail"]["changes"].as_array().unwrap();
+    let fields: Vec<_> = changes.iter().map(|it| &it["field"]).collect();
+    assert_eq!(fields, ["name", "timezone"]);
+    assert_eq!(
+        (&changes[1]["before"], &changes[1]["after"]),
+        (&json!("UTC"), &json!("Europe/Berlin"))
+    );
+}
+
+#[test]
 fn settings_of_a_project_are_set_all_or_none() {
     let place = with_ada();
     let set = place.json("project set 1 timezone=Europe/Berlin ai_burst=30/min name=Acme+2 widget_domains=a.example,b.example");

@@ -2,6 +2,7 @@
 //! come back see every frame once, and no conversation stays locked.
 
 use crate::harness::Place;
+use crate::postgres::on_postgres;
 use crate::server::Server;
 use model::{Env, ProjectId};
 use reqwest::{Method, StatusCode};
@@ -13,6 +14,8 @@ use tokio::time::{Instant, timeout};
 
 /// Kills of one run; a longer run is asked for with this variable.
 const ROUNDS: (&str, u32) = ("THICKET_CRASH_ROUNDS", 200);
+/// On PostgreSQL: a turn is taken over when its lease has run out, so each round waits for some seconds.
+const ROUNDS_ON_POSTGRES: (&str, u32) = ("THICKET_CRASH_ROUNDS_ON_POSTGRES", 4);
 /// Clients at once, each in a conversation of its own.
 const CLIENTS: usize = 4;
 /// A conversation must be free again within this time after the restart (spec "Crash, stop, takeover").
@@ -32,13 +35,24 @@ struct Witness {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_and_nothing_stays_locked_when_the_server_is_killed() {
-    let rounds = std::env::var(ROUNDS.0).map_or(ROUNDS.1, |rounds| rounds.parse().unwrap());
+    kill_it(Place::new(), ROUNDS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_when_the_server_is_killed_on_postgresql() {
+    let test = "nothing_acknowledged_is_lost_when_the_server_is_killed_on_postgresql";
+    if let Some((place, _schema)) = on_postgres("crash", test).await {
+        kill_it(place, ROUNDS_ON_POSTGRES).await;
+    }
+}
+
+async fn kill_it(place: Place, rounds: (&str, u32)) {
+    let rounds = std::env::var(rounds.0).map_or(rounds.1, |rounds| rounds.parse().unwrap());
     let model = StubModel::start().await;
     model.respond(|_| {
         let words = (0..30).map(|word| format!("word{word} "));
         Script::text(words).every(Duration::from_millis(1))
     });
-    let place = Place::new();
     place.json("project create --name Acme");
     place.json("user create --email ada@example.com --name Ada --project 1");
     let key = place.json("key create --user 1 --scopes conversation:write");

@@ -132,6 +132,44 @@ fn a_second_start_goes_on_with_the_same_project_and_a_new_key() {
 }
 
 #[test]
+fn there_is_something_in_the_inbox_and_it_is_put_there_once() {
+    let place = Place::new();
+    let server = demo(&place);
+    let bearer = greeting(&server, &server.greeting()).bearer;
+    let headers = [("Authorization", bearer.as_str())];
+    let read = |server: &Server, path: &str, headers: &[(&str, &str)]| -> Value {
+        let answer = server.get(path, headers);
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        serde_json::from_str(&answer.body).unwrap()
+    };
+    let tickets = "/api/projects/1/conversations/tickets/?limit=100";
+    let before = read(&server, tickets, &headers);
+    let of = |member: &str, value: &str| {
+        let all = before["results"].as_array().unwrap();
+        all.iter().filter(|it| it[member] == value).count()
+    };
+    for status in ["new", "open", "pending", "on_hold", "resolved"] {
+        assert!(of("status", status) > 0, "no ticket is {status}");
+    }
+    assert!(of("channel_source", "email") > 0 && of("channel_source", "widget") > 0);
+    // What was written days ago is days old, for the list and for the reports.
+    let figures = read(
+        &server,
+        "/api/projects/1/conversations/statistics/",
+        &headers,
+    );
+    let days = figures["series"].as_array().unwrap();
+    let busy = days.iter().filter(|day| day["opened"].as_i64() > Some(0));
+    assert!(busy.count() > 10, "{figures}");
+    assert_eq!(server.stop().code, Some(0));
+
+    let server = demo(&place);
+    let bearer = greeting(&server, &server.greeting()).bearer;
+    let after = read(&server, tickets, &[("Authorization", bearer.as_str())]);
+    assert_eq!(before["count"], after["count"]);
+}
+
+#[test]
 fn somebody_elses_data_is_left_alone() {
     let place = Place::new();
     place.json("project create --name Real");

@@ -11,9 +11,13 @@ mod backup;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod crash_tickets;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod mail;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
@@ -24,3 +28,8 @@ mod serve;
 mod server;
 #[cfg(test)]
 mod settings;
+#[cfg(feature = "otlp")]
+#[cfg(test)]
+mod traces;
+#[cfg(test)]
+mod transfer;

@@ -6,8 +6,8 @@ use store::Engine;
 use store::testing::TestPlace;
 
 /// A place whose commands work on a schema of their own; `None`, named as skipped, when there is no server.
-async fn on_postgres(test: &str) -> Option<(Place, TestPlace)> {
-    let name = format!("thicket::it::postgres::{test}");
+pub(crate) async fn on_postgres(module: &str, test: &str) -> Option<(Place, TestPlace)> {
+    let name = format!("thicket::it::{module}::{test}");
     let schema = TestPlace::create(Engine::Postgres, &name).await.unwrap()?;
     let url = schema.database_url().unwrap();
     Some((Place::new().with("THICKET_DATABASE_URL", url), schema))
@@ -15,8 +15,11 @@ async fn on_postgres(test: &str) -> Option<(Place, TestPlace)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_and_server_share_a_postgresql_database() {
-    let Some((place, _schema)) =
-        on_postgres("commands_and_server_share_a_postgresql_database").await
+    let Some((place, _schema)) = on_postgres(
+        "postgres",
+        "commands_and_server_share_a_postgresql_database",
+    )
+    .await
     else {
         return;
     };
@@ -53,7 +56,8 @@ async fn commands_and_server_share_a_postgresql_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_is_left_to_postgresqls_own_tools() {
-    let Some((place, _schema)) = on_postgres("a_backup_is_left_to_postgresqls_own_tools").await
+    let Some((place, _schema)) =
+        on_postgres("postgres", "a_backup_is_left_to_postgresqls_own_tools").await
     else {
         return;
     };
@@ -66,7 +70,9 @@ async fn a_backup_is_left_to_postgresqls_own_tools() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_demonstration_runs_on_postgresql_too() {
-    let Some((place, _schema)) = on_postgres("a_demonstration_runs_on_postgresql_too").await else {
+    let Some((place, _schema)) =
+        on_postgres("postgres", "a_demonstration_runs_on_postgresql_too").await
+    else {
         return;
     };
     let server = Server::of(place.command(["demo", "--listen", "127.0.0.1:0"]));

@@ -168,8 +168,8 @@ fn settings_of_the_server_are_refused_with_one_line() {
         ),
         (
             "serve",
-            ("THICKET_SMTP_URL", "smtp://localhost"),
-            "THICKET_SMTP_URL: not available in this version",
+            ("THICKET_SMTP_URL", "localhost:25"),
+            "THICKET_SMTP_URL: expected an smtp:// or smtps:// URL",
         ),
         (
             "serve",

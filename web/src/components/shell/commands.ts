@@ -2,6 +2,8 @@
 import { explain } from "~/api/client";
 import { paths } from "~/router/paths";
 import { router } from "~/router/router.svelte";
+import { announce } from "~/lib/announce.svelte";
+import { availability } from "~/stores/availability.svelte";
 import { commands, type Command } from "~/stores/commands.svelte";
 import { preferences, type Theme } from "~/stores/preferences.svelte";
 import { session } from "~/stores/session.svelte";
@@ -17,6 +19,7 @@ const THEMES: Record<Theme, string> = {
 
 export function shellCommands(projectId: number): Command[] {
   const go = "Go to";
+  const isAvailable = availability.isAvailable(session.me?.id);
   return [
     {
       id: "menu",
@@ -43,7 +46,7 @@ export function shellCommands(projectId: number): Command[] {
       keys: [`g ${view.key}`],
       run: () => router.go(paths.inbox(projectId, view.id)),
     })),
-    ...views.saved.map((view) => ({
+    ...views.inOrder.map((view) => ({
       id: `view-${view.short_id}`,
       title: view.name,
       group: go,
@@ -73,6 +76,13 @@ export function shellCommands(projectId: number): Command[] {
       run: () => void (preferences.singleKeys = !preferences.singleKeys),
     },
     {
+      id: "availability",
+      title: isAvailable ? "Go away: take no tickets" : "Be available: take tickets",
+      group: "Account",
+      icon: "person",
+      run: () => void setAvailable(!isAvailable),
+    },
+    {
       id: "sign-out",
       title: "Sign out",
       group: "Account",
@@ -80,6 +90,17 @@ export function shellCommands(projectId: number): Command[] {
       run: () => void signOut(),
     },
   ];
+}
+
+/** Says whether one takes tickets. */
+export async function setAvailable(isAvailable: boolean) {
+  if (!session.me) return;
+  try {
+    await availability.set(session.me.id, isAvailable);
+    announce(isAvailable ? "You take tickets." : "You are away.");
+  } catch (error) {
+    toasts.show(explain(error), { tone: "danger" });
+  }
 }
 
 export async function signOut() {

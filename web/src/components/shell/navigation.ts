@@ -15,6 +15,6 @@ export interface NavigationEntry {
 export const navigation: NavigationEntry[] = [
   { page: "inbox", label: "Inbox", icon: "inbox", key: "i", to: (id) => paths.inbox(id) },
   { page: "chat", label: "Assistant", icon: "sparkle", key: "c", to: (id) => paths.chat(id) },
-  { page: "overview", label: "Overview", icon: "chart", key: "o", to: (id) => paths.overview(id) },
-  { page: "settings", label: "Settings", icon: "gear", key: "s", to: (id) => paths.settings(id) },
+  { page: "overview", label: "Overview", icon: "chart", key: "v", to: (id) => paths.overview(id) },
+  { page: "settings", label: "Settings", icon: "gear", key: ",", to: (id) => paths.settings(id) },
 ];

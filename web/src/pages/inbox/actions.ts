@@ -4,6 +4,7 @@ import * as api from "~/api/tickets";
 import type { Ticket, TicketChange } from "~/api/tickets";
 import { announce } from "~/lib/announce.svelte";
 import { until } from "~/lib/time";
+import { officeSpanWords, type OfficeSpan } from "~/lib/when";
 import { PRIORITY_WORDS, STATUS_WORDS } from "~/lib/tickets";
 import { assignees } from "~/stores/assignees.svelte";
 import { opposite, tickets } from "~/stores/tickets.svelte";
@@ -22,18 +23,52 @@ export async function change(project: number, ids: string[], wanted: TicketChang
   if (done.length > 0) {
     const text = describe(done, wanted);
     announce(text);
-    toasts.show(text, { action: { label: "Undo", run: () => void undo(project, done, wanted) } });
+    toasts.show(text, { action: wayBack(project, done, wanted) });
   }
   complain(project, failed, wanted);
 }
 
-async function undo(project: number, before: Ticket[], wanted: TicketChange) {
-  const failed = await all(before, (ticket) =>
-    tickets.update(project, ticket.id, opposite(ticket, wanted)),
+/** Promises an answer within so many office hours. The server counts them, so only its answer says when that is. */
+export async function promise(project: number, ids: string[], span: OfficeSpan): Promise<void> {
+  const before = ids.map((id) => tickets.find(id)).filter((ticket) => ticket !== undefined);
+  const failed = await all(before, async ({ id }) =>
+    tickets.put(await api.promise(project, id, span)),
   );
+  const done = before.filter((ticket) => !failed.has(ticket));
+  const [only] = done;
+  if (only) {
+    const due = done.length === 1 ? tickets.find(only.id)?.sla_due_at : null;
+    const text = `${nameOf(done)} due ${due ? until(due) : `in ${officeSpanWords(span)}`}`;
+    announce(text);
+    toasts.show(text, { action: wayBack(project, done, { sla_due_at: null }) });
+  }
   const [first] = failed.values();
-  if (first) toasts.show(`Not undone: ${explain(first)}`, { tone: "danger" });
-  else announce("Undone");
+  if (first) toasts.show(`Not changed: ${explain(first)}`, { tone: "danger" });
+}
+
+/** Offers to undo what has just been done: to the tickets that are as it left them, and not to what others changed since. */
+function wayBack(project: number, before: Ticket[], wanted: TicketChange) {
+  const steps = before.map((ticket) => {
+    const back = opposite(ticket, wanted);
+    return { id: ticket.id, back, left: valuesOf(ticket.id, back) };
+  });
+  const run = async () => {
+    const untouched = steps.filter(({ id, back, left }) => valuesOf(id, back) === left);
+    const failed = await all(untouched, ({ id, back }) => tickets.update(project, id, back));
+    const [first] = failed.values();
+    const overtaken = steps.length - untouched.length;
+    if (first) toasts.show(`Not undone: ${explain(first)}`, { tone: "danger" });
+    else if (overtaken > 0)
+      toasts.show(`Not undone for ${count(overtaken)}: somebody has changed that since.`);
+    else announce("Undone");
+  };
+  return { label: "Undo", run: () => void run() };
+}
+
+/** What a ticket has now where a change would change it, to be compared. */
+function valuesOf(id: string, change: TicketChange): string {
+  const ticket = tickets.find(id);
+  return JSON.stringify(Object.keys(change).map((field) => ticket?.[field as keyof TicketChange]));
 }
 
 /** Gives tags to many tickets, or takes them away. */
@@ -78,12 +113,9 @@ function complain(project: number, failed: Map<Ticket, unknown>, wanted: TicketC
   });
 }
 
-/** Runs something for each ticket; what failed, with its error. */
-async function all(
-  list: Ticket[],
-  run: (ticket: Ticket) => Promise<unknown>,
-): Promise<Map<Ticket, unknown>> {
-  const failed = new Map<Ticket, unknown>();
+/** Runs something for each; what failed, with its error. */
+async function all<T>(list: T[], run: (ticket: T) => Promise<unknown>): Promise<Map<T, unknown>> {
+  const failed = new Map<T, unknown>();
   const rest = [...list];
   const worker = async () => {
     for (let ticket = rest.shift(); ticket; ticket = rest.shift()) {
@@ -113,10 +145,15 @@ function isDifferent(ticket: Ticket, wanted: TicketChange): boolean {
 
 const count = (number: number) => (number === 1 ? "1 ticket" : `${number} tickets`);
 
+const nameOf = (done: Ticket[]) =>
+  done.length === 1 ? `#${done[0]?.ticket_number}` : count(done.length);
+
 function describe(done: Ticket[], wanted: TicketChange): string {
-  const what = done.length === 1 ? `#${done[0]?.ticket_number}` : count(done.length);
+  const what = nameOf(done);
   if (wanted.snoozed_until) return `${what} snoozed until ${until(wanted.snoozed_until)}`;
   if (wanted.snoozed_until === null) return `${what} is back`;
+  if (wanted.sla_due_at) return `${what} due ${until(wanted.sla_due_at)}`;
+  if (wanted.sla_due_at === null) return `${what}: no due time`;
   if (wanted.status) return `${what}: ${STATUS_WORDS[wanted.status].toLowerCase()}`;
   if (wanted.priority) return `${what}: ${PRIORITY_WORDS[wanted.priority].toLowerCase()} priority`;
   if (wanted.priority === null) return `${what}: no priority`;

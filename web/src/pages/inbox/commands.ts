@@ -29,7 +29,7 @@ export interface InboxScene {
 }
 
 export function inboxCommands(scene: InboxScene): Command[] {
-  return [...moving(scene), ...working(scene)];
+  return [...working(scene), ...moving(scene)];
 }
 
 function moving({ move, back, ticket, toggleRail }: InboxScene): Command[] {
@@ -135,6 +135,7 @@ function working(scene: InboxScene): Command[] {
     },
     { id: "assign", title: "Assign …", group, icon: "person", keys: ["a"], run: pick("assignee") },
     { id: "snooze", title: "Snooze …", group, icon: "snooze", keys: ["s"], run: pick("snooze") },
+    { id: "due", title: "Due …", group, icon: "clock", keys: ["d"], run: pick("due") },
     { id: "label", title: "Tags …", group, icon: "tag", keys: ["l"], run: pick("tags") },
     {
       id: "priority",
@@ -262,9 +263,12 @@ function anchorOf(kind: PickerKind): HTMLElement | null {
     tags: "Tags",
     priority: "Priority",
     status: "Status",
+    due: "Due",
     merge: "Merge",
   }[kind];
   const scope = ticketList.chosen.size > 0 ? ".bar" : ".ticket";
   const found = document.querySelector<HTMLElement>(`${scope} [aria-label="${label}"]`);
-  return found ?? document.querySelector<HTMLElement>(".ticket .status");
+  // On a phone some are hidden.
+  if (found?.checkVisibility()) return found;
+  return document.querySelector<HTMLElement>(".ticket .status");
 }

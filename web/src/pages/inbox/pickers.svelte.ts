@@ -1,6 +1,6 @@
 /** The small menus in which something is chosen for tickets: which one is open, beside what, and for which tickets. */
 
-export type PickerKind = "assignee" | "status" | "priority" | "tags" | "snooze" | "merge";
+export type PickerKind = "assignee" | "status" | "priority" | "tags" | "snooze" | "due" | "merge";
 
 class Pickers {
   open: { kind: PickerKind; anchor: HTMLElement; ids: string[] } | null = $state.raw(null);

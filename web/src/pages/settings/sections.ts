@@ -59,7 +59,7 @@ export const groups: { label: string; sections: Section[] }[] = [
       },
       {
         name: "sla",
-        label: "Response times",
+        label: "SLA and office hours",
         icon: "clock",
         load: () => import("./sections/Sla.svelte"),
       },
@@ -97,6 +97,12 @@ export const groups: { label: string; sections: Section[] }[] = [
   {
     label: "Records",
     sections: [
+      {
+        name: "activity",
+        label: "Activity log",
+        icon: "list",
+        load: () => import("./sections/Activity.svelte"),
+      },
       {
         name: "outbox",
         label: "Outbox",

@@ -1,18 +1,47 @@
 //! Tickets: the live inbox, presence and the unread count on several replicas (tickets.md 9, 10.9, 13).
 
 use super::on_replicas;
+use crate::common::eventually;
 use crate::tickets_desk::Desk;
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::{Api, EventStream, Setup};
+use testkit::{Api, EventStream, Setup, SmtpServer};
 use tokio::time::Instant;
 
 on_replicas! {
     a_reply_on_one_replica_reaches_the_open_inbox_on_another,
     viewers_on_different_replicas_see_each_other,
+    who_types_on_one_replica_is_seen_once_in_the_open_inbox_on_every_other,
     the_unread_count_is_kept_for_all_and_dropped_for_all,
     a_change_of_settings_or_a_revoked_key_counts_everywhere_within_a_second,
+    every_mail_is_sent_by_one_of_them,
+}
+
+async fn every_mail_is_sent_by_one_of_them(setup: Setup) {
+    let server = SmtpServer::start().await;
+    let setup = setup.mailed_by(server.address());
+    let _other = setup.twin().start().await;
+    let desk = Desk::new(setup).await;
+    let recipients: Vec<_> = (0..20).map(|it| format!("{it}@example.com")).collect();
+    let project = desk.tenant.project;
+    desk.app
+        .set(project, "notification_recipients", &recipients.join(","))
+        .await;
+    let ticket = desk.add(json!({})).await;
+    desk.hear(&ticket, "Hello").await;
+    let path = format!("/api/projects/{project}/conversations/outbox/");
+    eventually("all mails are sent", || async {
+        let mails = desk.api.get(&path).await.expect(200).json;
+        let mails = mails["results"].as_array().unwrap();
+        mails.iter().filter(|mail| mail["state"] == "sent").count() == 20
+    })
+    .await;
+    let mut told: Vec<_> = server.received().into_iter().map(|mail| mail.to).collect();
+    assert_eq!(told.len(), 20);
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), 20);
 }
 
 async fn inbox(api: &Api, desk: &Desk) -> EventStream {
@@ -83,6 +112,40 @@ async fn viewers_on_different_replicas_see_each_other(setup: Setup) {
     desk.later(31);
     let shown = there.get(&list).await.expect(200).json;
     assert_eq!(shown, json!({"viewers": {}}));
+}
+
+async fn who_types_on_one_replica_is_seen_once_in_the_open_inbox_on_every_other(setup: Setup) {
+    let other = setup.twin().start().await;
+    let desk = Desk::new(setup).await;
+    let ticket = desk.add(json!({})).await;
+    let colleague = desk
+        .app
+        .member(desk.tenant.organization, desk.tenant.project)
+        .await;
+    let mut here = inbox(&desk.api, &desk).await;
+    let mut there = inbox(&other.api(&desk.tenant.key), &desk).await;
+    let path = desk.at(&ticket, "presence/");
+    let beat = async |body: Value| colleague.api.post(&path, &body).await.expect(200);
+    // A stream is greeted before Redis knows of it.
+    for stream in [&mut here, &mut there] {
+        loop {
+            beat(json!({})).await;
+            let soon = tokio::time::timeout(Duration::from_millis(200), stream.next());
+            if soon.await.is_ok() {
+                break;
+            }
+        }
+    }
+    beat(json!({"is_typing": true})).await;
+    beat(json!({"is_leaving": true})).await;
+    for stream in [&mut here, &mut there] {
+        let state = |event: &testkit::Event| event.json()["properties"]["state"].clone();
+        let events = stream.until(|event| state(event) == "left").await;
+        let states: Vec<Value> = events.iter().map(state).collect();
+        let news: Vec<&Value> = states.iter().filter(|state| *state != "viewing").collect();
+        assert_eq!(news, ["typing", "left"]);
+        assert!(events.iter().all(|event| event.id.is_empty()));
+    }
 }
 
 async fn the_unread_count_is_kept_for_all_and_dropped_for_all(setup: Setup) {

@@ -20,6 +20,8 @@ on_both_engines! {
     a_turn_that_calls_tools_without_end_asks_whether_to_go_on,
     an_answer_at_full_speed_arrives_whole,
     an_endless_answer_is_cut,
+    an_answer_that_is_cut_for_its_length_says_so_and_may_go_on,
+    a_call_that_is_cut_for_its_length_is_not_carried_out,
     a_transient_failure_is_tried_again_within_the_same_turn,
     cancelling_closes_the_connection_to_the_model,
     cancelling_a_model_that_has_not_answered_yet_closes_the_connection_too,
@@ -33,7 +35,7 @@ const NOTHING: &str = "gave no answer";
 
 /// A server whose model is reached with limits of the test's own.
 struct Line {
-    _app: TestApp,
+    app: TestApp,
     model: StubModel,
     tenant: Tenant,
 }
@@ -48,11 +50,7 @@ impl Line {
         let app = answered_with(setup, &model, kind, change).start().await;
         let tenant = app.tenant().await;
         app.set(tenant.project, "titles_by_model", "false").await;
-        Self {
-            _app: app,
-            model,
-            tenant,
-        }
+        Self { app, model, tenant }
     }
 
     /// A turn of a new conversation in which the model does what the script says.
@@ -186,7 +184,6 @@ fn oddities() -> Vec<Script> {
         words().no_end().no_last_blank_line(),
         words().finish(""),
         words().finish("something new"),
-        words().finish("length"),
         words().no_finish(),
         words().ignore_stream(),
         words().and_raw("{}"),
@@ -292,6 +289,57 @@ async fn an_answer_at_full_speed_arrives_whole(setup: Setup) {
     assert!(whole.starts_with(&deltas) && !deltas.is_empty());
     assert_eq!(events.last().unwrap().content(), whole);
     assert_eq!(chat.messages().await[1].1, whole);
+}
+
+async fn an_answer_that_is_cut_for_its_length_says_so_and_may_go_on(setup: Setup) {
+    for (kind, finish) in [
+        (ProviderKind::OpenAi, "length"),
+        (ProviderKind::Anthropic, "max_tokens"),
+    ] {
+        let line = Line::open(setup.twin(), kind, |_| {}).await;
+        let (chat, events) = line.play(Script::text(["half of"]).finish(finish)).await;
+        let finals = finals(&events);
+        let kinds: Vec<_> = finals.iter().map(|(kind, _)| kind.as_str()).collect();
+        assert_eq!(kinds, ["human", "ai", "ai"]);
+        assert_eq!(finals[1].1, "half of");
+        assert!(finals[2].1.contains("longest length") && finals[2].1.ends_with('?'));
+        let detail = chat.detail().await;
+        let meta = &detail["messages"][1]["meta"];
+        assert_eq!(meta["interrupted"], "length", "{detail}");
+        assert_eq!(chat.status().await, "idle");
+        line.model.script([Script::text(["the answer"])]);
+        let events = chat.say("Yes").await.expect(201).events().await;
+        assert_eq!(events.last().unwrap().content(), "the answer");
+        let seen = line.model.turns().pop().unwrap().messages();
+        assert!(
+            seen.iter().any(|(_, text)| text.contains("half of")),
+            "{seen:?}"
+        );
+        line.app.stop().await;
+    }
+}
+
+async fn a_call_that_is_cut_for_its_length_is_not_carried_out(setup: Setup) {
+    let line = Line::open(setup, ProviderKind::OpenAi, |_| {}).await;
+    line.model
+        .script([Script::tool_call("look", json!({})).finish("length")]);
+    let chat = line.tenant.chat();
+    let body = with(
+        chat.message("hi"),
+        "contextual_tools",
+        tool("look", json!({})),
+    );
+    let events = chat.stream(&body).await.expect(201).events().await;
+    let finals = finals(&events);
+    let (kind, text) = finals.last().unwrap();
+    assert_eq!(
+        (finals.len(), kind.as_str()),
+        (2, "ai/failure"),
+        "{finals:?}"
+    );
+    assert!(text.contains("longest length"), "{text}");
+    assert_eq!(chat.status().await, "idle");
+    assert_eq!(line.model.turns().len(), 1);
 }
 
 async fn an_endless_answer_is_cut(setup: Setup) {

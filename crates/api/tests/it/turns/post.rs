@@ -312,9 +312,36 @@ async fn a_sandbox_is_refused_before_anything_is_made(setup: Setup) {
         assert_error(&idle.post(&body).await, 403, "permission_denied", "");
     }
     assert_eq!(idle.messages().await.len(), 2);
+    // Whose conversation it is, and that it is deleted, is said before.
+    let tenant = &stage.tenant;
+    let colleague = stage.app.member(tenant.organization, tenant.project).await;
+    let deleted = stage.idle_chat().await;
+    deleted.api.delete(&deleted.path("")).await.expect(204);
+    for (chat, status, error) in [
+        (
+            idle.seen_by(&colleague.api),
+            400,
+            "Cannot access other users' conversations",
+        ),
+        (deleted, 404, "Conversation does not exist"),
+    ] {
+        for body in bodies(&chat) {
+            assert_json(&chat.post(&body).await, status, &json!({ "error": error }));
+        }
+    }
     // Without text the flags change nothing.
+    let resuming = with(idle.attaching(), "resume_payload", json!({}));
+    for (name, value) in [
+        ("is_sandbox", json!(true)),
+        ("agent_mode", json!("sandbox")),
+    ] {
+        let attaching = with(idle.attaching(), name, value.clone());
+        assert_error(&idle.post(&attaching).await, 400, "invalid_input", "");
+        let resuming = with(resuming.clone(), name, value);
+        idle.stream(&resuming).await.expect(201).events().await;
+        assert_eq!(idle.detail().await["agent_mode"], "product_analytics");
+    }
     let attaching = with(idle.attaching(), "is_sandbox", json!(true));
-    assert_error(&idle.post(&attaching).await, 400, "invalid_input", "");
     let (stream, gate) = hold(&stage, &idle, &["answer"]).await;
     let reader = idle.stream(&attaching).await.expect(200);
     gate.open_all();
@@ -376,6 +403,8 @@ async fn a_server_that_drains_begins_no_turns_and_lets_read(setup: Setup) {
     let other = stage.chat();
     let refused = other.post(&other.message("hello")).await;
     assert_error(&refused, 503, "error", "");
+    assert_eq!(refused.json["type"], "server_error");
+    assert_eq!(refused.json["detail"], "A server error occurred.");
     assert!(refused.header("retry-after").parse::<u32>().unwrap() > 0);
     let readers = [
         chat.attach().await.expect(200),

@@ -18,6 +18,7 @@ on_both_engines! {
     an_exempt_project_is_not_throttled,
     a_converted_research_conversation_counts_as_ordinary,
     reading_does_not_count_as_a_turn,
+    a_request_is_known_again_in_every_notation,
     each_user_has_a_limit_of_their_own,
     a_keys_limit_can_be_lifted_and_a_projects_changed,
     exhausted_credits_stop_turns_and_nothing_else,
@@ -292,6 +293,31 @@ async fn reading_does_not_count_as_a_turn(setup: Setup) {
     // And once the limit is met, reading goes on.
     chat.attach_after("1:1", "delta").await.expect(200);
     chat.stream(&body).await.expect(200);
+}
+
+async fn a_request_is_known_again_in_every_notation(setup: Setup) {
+    let stage = counting(setup).await;
+    let chat = stage.chat();
+    // Ids as whole numbers, a text as a number, and white space that only the original takes for some.
+    for (id, content) in [(7, json!(5)), (8, json!("\u{1f}hello"))] {
+        let body = json!({"content": content, "conversation": id, "trace_id": id});
+        chat.post(&body).await.expect(201);
+        for _ in 0..11 {
+            chat.post(&body).await.expect(200);
+        }
+    }
+    // So is a conversation: a follow-up to research counts as research.
+    let research =
+        json!({"content": "dig", "conversation": 9, "trace_id": 9, "agent_mode": "research"});
+    chat.post(&research).await.expect(201);
+    for trace_id in 10..12 {
+        let resuming =
+            json!({"content": null, "conversation": 9, "trace_id": trace_id, "resume_payload": {}});
+        chat.post(&resuming).await.expect(201);
+    }
+    let other = stage.chat();
+    let reply = other.post(&self::research(&other)).await;
+    assert_error(&reply, 429, "throttled", "");
 }
 
 async fn each_user_has_a_limit_of_their_own(setup: Setup) {

@@ -412,4 +412,11 @@ async fn unknown_parameters_and_members_do_no_harm(setup: Setup) {
         .tickets(json!({"_": "1", "format": "x"}))
         .await
         .expect(200);
+    // An empty parameter is as if it were not there.
+    let page = browser
+        .read(&ticket, json!({"after": "", "limit": ""}))
+        .await;
+    assert_eq!(page.expect(200).json["has_more"], false);
+    let empty = json!({"status": "", "limit": "", "offset": ""});
+    assert_eq!(browser.tickets(empty).await.expect(200).json["count"], 1);
 }

@@ -16,6 +16,8 @@ on_both_engines! {
     a_claim_without_an_expiry_is_passed_over,
     a_claim_that_holds_sets_the_address,
     a_ticket_that_a_person_takes_over_leaves_its_browser,
+    what_browsers_say_of_persons_opens_no_ticket_of_a_verified_one,
+    all_verified_ids_of_a_person_are_as_good_on_the_projects_word,
 }
 
 fn hash(secret: &str, message: &str) -> String {
@@ -219,4 +221,49 @@ async fn a_ticket_that_a_person_takes_over_leaves_its_browser(setup: Setup) {
     stranger.read(&ticket, json!({})).await.expect(403);
     assert!(stranger.numbers().await.is_empty());
     assert_eq!(person.numbers().await, [1]);
+}
+
+async fn what_browsers_say_of_persons_opens_no_ticket_of_a_verified_one(setup: Setup) {
+    let site = Site::new(setup).await;
+    let secret = site.secret().await;
+    let (victim, thief) = (
+        Person::new(&site, &secret, "user-2"),
+        Person::new(&site, &secret, "user-1"),
+    );
+    let sent = victim.write(json!({"message": "my secret"})).await;
+    let ticket = sent.expect(200).json["ticket_id"].clone();
+    site.browser("anonymous-1").begin("before the login").await;
+    // Everybody knows the public token, and may say that any id was theirs before.
+    for id in ["user-2", "anonymous-1"] {
+        site.capture(&json!({
+            "event": "$identify", "distinct_id": "user-1", "properties": {"$anon_distinct_id": id},
+        }))
+        .await;
+    }
+    assert_eq!(thief.numbers().await, [2]);
+    let path = format!("messages/{}", ticket.as_str().unwrap());
+    let forbidden = json!({"error": "Forbidden"});
+    let read = thief.send(Method::GET, &path, json!({})).await;
+    assert_json(&read, 403, &forbidden);
+    let write = json!({"message": "now mine", "ticket_id": ticket});
+    assert_json(&thief.write(write).await, 403, &forbidden);
+    assert_eq!(victim.numbers().await, [2, 1]);
+}
+
+async fn all_verified_ids_of_a_person_are_as_good_on_the_projects_word(setup: Setup) {
+    let site = Site::new(setup).await;
+    let secret = site.secret().await;
+    let (old, new) = (
+        Person::new(&site, &secret, "user-1-before"),
+        Person::new(&site, &secret, "user-1"),
+    );
+    old.write(json!({"message": "Hi"})).await.expect(200);
+    assert!(new.numbers().await.is_empty());
+    let ids = json!({"distinct_ids": ["user-1", "user-1-before"]});
+    let path = site.path("persons/");
+    site.desk.api.post(&path, &ids).await.expect(201);
+    assert_eq!(new.numbers().await, [1]);
+    let more = json!({"message": "me again"});
+    new.write(more).await.expect(200);
+    assert_eq!(old.numbers().await, [2, 1]);
 }

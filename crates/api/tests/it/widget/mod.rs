@@ -6,6 +6,8 @@ mod identity;
 mod merged;
 mod messages;
 mod restore;
-mod scene;
+pub(crate) mod scene;
 mod throttles;
 mod tickets;
+
+pub(crate) use scene::Site;

@@ -15,6 +15,7 @@ on_both_engines! {
     a_project_must_allow_restoring,
     broken_bodies_are_told,
     a_persons_address_is_as_good_unless_something_speaks_against_it,
+    what_browsers_say_of_a_persons_address_moves_no_ticket,
     a_token_of_another_project_is_unknown,
 }
 
@@ -236,6 +237,47 @@ async fn a_persons_address_is_as_good_unless_something_speaks_against_it(setup: 
     assert_eq!(moved["migrated_ticket_ids"], json!([first, second]));
     other.read(&third, json!({})).await.expect(200);
     old.read(&first, json!({})).await.expect(403);
+}
+
+async fn what_browsers_say_of_a_persons_address_moves_no_ticket(setup: Setup) {
+    let (site, _, _) = scene(setup).await;
+    let path = site.path("persons/");
+    let known = json!({"distinct_ids": ["thief"], "properties": {"email": "thief@example.com"}});
+    site.desk.api.post(&path, &known).await.expect(201);
+    for (id, event) in [
+        // The address of somebody else's person, ...
+        (
+            "victim-1",
+            json!({"event": "$set", "distinct_id": "victim-1", "$set": {"email": "thief@example.com"}}),
+        ),
+        // ... or somebody else's id for a person whose address is known.
+        (
+            "victim-2",
+            json!({
+                "event": "$identify", "distinct_id": "thief", "properties": {"$anon_distinct_id": "victim-2"},
+            }),
+        ),
+    ] {
+        let mut victim = at_shop(&site);
+        victim.distinct_id = id.to_owned();
+        victim.begin("a secret").await;
+        site.capture(&event).await;
+        let before = site.mails().await.len();
+        let thief = at_shop(&site);
+        ask(&thief, "thief@example.com", ORIGIN).await.expect(200);
+        assert_eq!(site.mails().await.len(), before, "{id}");
+    }
+    // What the project says of somebody holds for the ids that it has given them.
+    let page = format!("{path}?distinct_id=victim-1");
+    let person = site.desk.api.get(&page).await.expect(200).json["results"][0].clone();
+    let path = format!("{path}{}/", person["id"].as_str().unwrap());
+    let said = json!({"properties": {"email": "thief@example.com"}});
+    site.desk.api.patch(&path, &said).await.expect(200);
+    let before = site.mails().await.len();
+    ask(&at_shop(&site), "thief@example.com", ORIGIN)
+        .await
+        .expect(200);
+    assert_eq!(site.mails().await.len(), before);
 }
 
 async fn a_token_of_another_project_is_unknown(setup: Setup) {

@@ -66,6 +66,15 @@ impl Site {
         reply.json["secret_token"].as_str().unwrap().to_owned()
     }
 
+    /// Sends an event as browsers do.
+    pub(crate) async fn capture(&self, event: &Value) {
+        let project = self.desk.api.get(&self.path("")).await.expect(200).json;
+        let mut event = event.clone();
+        event["api_key"] = project["api_token"].clone();
+        let visitor = self.desk.app.stranger();
+        visitor.post("/i/v0/e/", &event).await.expect(200);
+    }
+
     /// How the team sees a ticket, without reading it.
     pub(crate) async fn staff_sees(&self, ticket: &Value) -> Value {
         self.desk.peek(&json!({ "id": ticket })).await

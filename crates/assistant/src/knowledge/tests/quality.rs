@@ -61,7 +61,7 @@ async fn labelled_questions_find_their_articles(store: TestStore) {
         let tell = half == "tuning";
         let mut score = Score::default();
         for asked in questions.iter().filter(|asked| asked.half == half) {
-            let found = retrieve(&store, project, &asked.question, None, 20)
+            let found = retrieve(&store, project, &asked.question, None, Shelf::Articles, 20)
                 .await
                 .unwrap();
             let answered = !answer(&asked.question, None, &found).sources.is_empty();
@@ -127,7 +127,7 @@ async fn everything_found(store: &Store) -> Vec<Vec<(String, Option<String>, f64
     let mut found = Vec::new();
     for line in lines.lines() {
         let asked: Labelled = serde_json::from_str(line).unwrap();
-        let passages = retrieve(store, project, &asked.question, None, 20)
+        let passages = retrieve(store, project, &asked.question, None, Shelf::Articles, 20)
             .await
             .unwrap();
         let shown = passages.into_iter().map(|p| (p.title, p.heading, p.score));

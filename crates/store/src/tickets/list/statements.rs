@@ -106,12 +106,13 @@ macro_rules! conditions {
             " AND (CAST(?15 AS BOOLEAN) IS NULL OR (t.snoozed_until IS NOT NULL) = ?15)",
             " AND (CAST(?16 AS TEXT) IS NULL OR EXISTS ",
             tagged!(concat!("IN ", texts!($engine, "?16"))),
-            ") AND NOT EXISTS (SELECT 1 FROM ",
+            ") AND (CAST(?17 AS TEXT) IS NULL OR NOT EXISTS (SELECT 1 FROM ",
             elements!($engine, "?17"),
             " AS wanted WHERE NOT EXISTS ",
             tagged!("= wanted.value"),
-            ") AND NOT EXISTS ",
+            ")) AND (CAST(?18 AS TEXT) IS NULL OR NOT EXISTS ",
             tagged!(concat!("IN ", texts!($engine, "?18"))),
+            ")",
             any_of!($engine, "t.ai_triage_result", "?19"),
         )
     };
@@ -349,9 +350,13 @@ statements! {
         concat!("SELECT id, name FROM role WHERE organization_id = ?1 AND id IN ", uuids!(sqlite, "?2"));
     ROLES_POSTGRES [postgres] =
         concat!("SELECT id, name FROM role WHERE organization_id = ?1 AND id IN ", uuids!(postgres, "?2"));
+    /// Begins with the question whether anything was merged at all, as most projects never do it.
     MERGED_SQLITE [sqlite] = concat!(
-        "SELECT merged_into_id, id, number FROM ticket WHERE project_id = ?1 AND deleted_at IS NULL \
-           AND merged_into_id IS NOT NULL AND merged_into_id IN ", uuids!(sqlite, "?2")
+        "SELECT t.merged_into_id, t.id, t.number \
+         FROM (SELECT 1 FROM ticket WHERE project_id = ?1 AND merged_into_id IS NOT NULL LIMIT 1) \
+           CROSS JOIN ", elements!(sqlite, "?2"), " AS wanted CROSS JOIN ticket t \
+         WHERE t.project_id = ?1 AND t.deleted_at IS NULL AND t.merged_into_id IS NOT NULL \
+           AND t.merged_into_id = unhex(wanted.value)"
     );
     MERGED_POSTGRES [postgres] = concat!(
         "SELECT merged_into_id, id, number FROM ticket WHERE project_id = ?1 AND deleted_at IS NULL \

@@ -1,0 +1,102 @@
+/** Who changed what, in words: for a ticket's own history, and for the log of the whole project. */
+import type { Activity, Change } from "~/api/activity";
+import { hoursWords, type OfficeHours } from "./office-hours";
+import type { Assignee } from "~/api/tickets";
+import { PRIORITY_WORDS, STATUS_WORDS } from "./tickets";
+import { until } from "./time";
+
+/** What was done to a ticket, as the rest of a sentence that begins with who did it; null for what goes without saying. */
+export function describe(activity: Activity, nameOf = nameOfAssignee): string | null {
+  const changes = activity.detail.changes ?? [];
+  // When a customer begins a ticket, their first message says so.
+  if (activity.activity === "created") return activity.user ? "opened the ticket" : null;
+  if (activity.activity === "merged") return "merged tickets";
+  if (activity.activity === "deleted") return "deleted the ticket";
+  const parts = changes.map((one) => describeChange(one, nameOf)).filter((part) => part !== null);
+  return parts.length > 0 ? parts.join(" and ") : null;
+}
+
+function nameOfAssignee(assignee: Assignee): string {
+  if (assignee.type === "role") return assignee.role?.name ?? "a role";
+  return assignee.user?.email ?? "somebody";
+}
+
+function describeChange({ field, after }: Change, nameOf: typeof nameOfAssignee): string | null {
+  if (field === "status") return `set the status to ${word(STATUS_WORDS, after)}`;
+  if (field === "priority") {
+    return after ? `set the priority to ${word(PRIORITY_WORDS, after)}` : "removed the priority";
+  }
+  if (field === "assignee") {
+    if (!after) return "unassigned it";
+    return `assigned it to ${nameOf(after as Assignee)}`;
+  }
+  if (field === "snoozed_until")
+    return after ? `snoozed it until ${until(String(after))}` : "brought it back";
+  if (field === "sla_due_at")
+    return after ? `made it due ${until(String(after))}` : "removed the due date";
+  return null;
+}
+
+function word(words: Record<string, string>, value: unknown): string {
+  return (words[String(value)] ?? String(value)).toLowerCase();
+}
+
+/** What was done besides changes of fields. */
+const DONE: Record<string, string> = {
+  created: "opened the ticket",
+  commented: "wrote a comment",
+  purged: "removed for good",
+  widget_token_replaced: "replaced the widget's token",
+  secret_revealed: "looked at the identity secret",
+  secret_rotated: "made a new identity secret",
+  old_secret_dropped: "dropped the old identity secret",
+};
+
+/** A row of the project's log, as the rest of a sentence that begins with who did it. Every row has one. */
+export function describeInLog(activity: Activity): string {
+  const { activity: done, detail } = activity;
+  if (done === "key_created") return `made the project key “${detail.name}”`;
+  if (done === "key_revoked") return `revoked the project key “${detail.name}”`;
+  if (activity.scope === "Project" && done === "updated") return "changed the settings";
+  return describe(activity) ?? DONE[done] ?? done.replace(/_/g, " ");
+}
+
+/** Names of settings that are not what their words say. */
+const SETTINGS: Record<string, string> = {
+  ai_replies: "Replies by the assistant",
+  ai_suggestions: "Suggested replies",
+  ai_opens_tickets: "Tickets from conversations",
+  business_hours: "Office hours",
+  conversations_enabled: "Conversations and tickets",
+  is_ai_data_processing_approved: "Texts may go to the model",
+  notification_recipients: "Who is told of new tickets",
+  reopen_on_customer_message: "Messages reopen resolved tickets",
+  sla_warning_minutes: "Warnings, in minutes before the due time",
+  timezone: "Time zone",
+  widget_domains: "Sites of the widget",
+};
+
+/** A changed setting: its name, and the values before and now. */
+export function describeSetting({ field, before, after }: Change): {
+  name: string;
+  before: string;
+  after: string;
+} {
+  const words = field.replace(/_/g, " ");
+  const name = SETTINGS[field] ?? words.charAt(0).toUpperCase() + words.slice(1);
+  const told = (value: unknown) =>
+    field === "business_hours" && value ? hoursWords(value as OfficeHours) : shown(value);
+  return { name, before: told(before), after: told(after) };
+}
+
+const LONGEST = 80;
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return "not set";
+  if (typeof value === "boolean") return value ? "on" : "off";
+  if (Array.isArray(value)) return value.length > 0 ? value.map(shown).join(", ") : "none";
+  if (typeof value === "object") return Object.values(value).map(shown).join(", ");
+  const text = String(value);
+  if (text === "") return "empty";
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}

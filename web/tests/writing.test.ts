@@ -1,0 +1,142 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { closeWindow, launch, signIn } from "./browser.ts";
+import { composer, messages, openTicket } from "./desk.ts";
+import { Server, type Ticket } from "./server.ts";
+
+let server: Server;
+let browser: Browser;
+let page: Page;
+let ticket: Ticket;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+});
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+});
+beforeEach(async () => {
+  page = await signIn(browser, server);
+  ticket = await server.ticket("Willa Writes", "How do I restore a backup?");
+  await openTicket(page, ticket.ticket_number);
+});
+afterEach(() => closeWindow(page));
+
+const lastMessage = async () => (await server.messages(ticket)).at(-1);
+const send = () => page.keyboard.press("ControlOrMeta+Enter");
+const card = () => page.getByRole("region", { name: "Suggested reply" });
+
+test("a macro is found by a slash, filled in, and does to the ticket what it says", async () => {
+  await server.call("POST", "/conversations/macros/", {
+    name: "Zebra crossing",
+    content: "Hello {{customer.name}}, this is {{agent.first_name}} about #{{ticket.number}}.",
+    actions: { priority: "high", tags: ["zebra"], status: "pending" },
+  });
+  await page.reload();
+  await composer(page).waitFor();
+  await page.keyboard.press("r");
+  await page.keyboard.type("/zeb");
+  await page.getByRole("option", { name: /Zebra crossing/ }).waitFor();
+  await page.keyboard.press("Enter");
+  const filled = `Hello Willa Writes, this is Demo about #${ticket.ticket_number}.`;
+  await expect.poll(() => composer(page).textContent()).toBe(filled);
+  await page.getByRole("button", { name: "Send, pending" }).waitFor();
+  await expect
+    .poll(() => server.find(ticket))
+    .toMatchObject({ priority: "high", tags: ["zebra"], status: "open" });
+
+  await send();
+  await expect.poll(async () => (await lastMessage())?.content).toBe(filled);
+  await expect.poll(async () => (await server.find(ticket)).status).toBe("pending");
+});
+
+test("a menu of macros is left with Escape, and the text stays", async () => {
+  await page.keyboard.press("r");
+  await page.keyboard.type("and/or /");
+  await page.getByRole("listbox", { name: "Macros" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("listbox", { name: "Macros" }).waitFor({ state: "detached" });
+  expect(await composer(page).textContent()).toBe("and/or /");
+});
+
+test("a colleague is mentioned in a note", async () => {
+  await page.keyboard.press("n");
+  await page.keyboard.type("Ask @mir");
+  await page.getByRole("option", { name: /Mira Okafor/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("about this");
+  await send();
+  await messages(page).locator(".note").getByText("@Mira Okafor").waitFor();
+  const note = await lastMessage();
+  expect(note).toMatchObject({ content: "Ask @Mira Okafor about this", is_private: true });
+});
+
+test("a suggestion is sent with 1", async () => {
+  await page.keyboard.press("w");
+  await card().getByRole("list", { name: "Sources" }).waitFor();
+  await page.keyboard.press("1");
+  await messages(page).locator(".team").first().waitFor();
+  await card().waitFor({ state: "detached" });
+  await expect
+    .poll(async () => (await server.messages(ticket)).filter((one) => !one.is_private).length)
+    .toBe(2);
+  expect(await composer(page).textContent()).toBe("");
+});
+
+test("a suggestion is edited with 2", async () => {
+  await page.keyboard.press("w");
+  await card().getByRole("button", { name: /Edit/ }).waitFor();
+  await page.keyboard.press("2");
+  await card().waitFor({ state: "detached" });
+  await expect.poll(() => composer(page).textContent()).toContain("Willa");
+  await page.keyboard.type(" Mine.");
+  await expect.poll(() => composer(page).textContent()).toMatch(/Mine\.$/);
+  expect((await server.messages(ticket)).some((one) => one.author_type === "support")).toBe(false);
+});
+
+test("a suggestion is rejected with 3", async () => {
+  await page.keyboard.press("w");
+  await card()
+    .getByRole("button", { name: /Reject/ })
+    .waitFor();
+  await page.keyboard.press("3");
+  await card().waitFor({ state: "detached" });
+  expect(await composer(page).textContent()).toBe("");
+});
+
+test("a draft of one device is there on another, and what is newer wins", async () => {
+  const saved = (on: Page) =>
+    on.waitForResponse(
+      (response) => response.url().includes("/drafts/") && response.request().method() === "PUT",
+    );
+  await page.keyboard.press("r");
+  let stored = saved(page);
+  await page.keyboard.type("From the desk");
+  await stored;
+
+  const phone = await signIn(browser, server, { viewport: { width: 390, height: 844 } });
+  await openTicket(phone, ticket.ticket_number);
+  await expect.poll(() => composer(phone).textContent()).toBe("From the desk");
+  await composer(phone).click();
+  await phone.keyboard.press("ControlOrMeta+End");
+  stored = saved(phone);
+  await phone.keyboard.type(", and from the phone");
+  await stored;
+  await closeWindow(phone);
+
+  await page.reload();
+  await expect.poll(() => composer(page).textContent()).toBe("From the desk, and from the phone");
+});
+
+test("the same text is written in Markdown or with the eye, as one likes", async () => {
+  await page.keyboard.press("r");
+  await page.keyboard.type("It is **bold**");
+  await composer(page).locator("strong").waitFor();
+  await page.getByRole("button", { name: "Write Markdown" }).click();
+  const plain = page.getByRole("textbox", { name: "Reply" });
+  await expect.poll(() => plain.inputValue()).toBe("It is **bold**");
+  await plain.fill("It is **bold** and *slanted*");
+  await page.getByRole("button", { name: "Write Markdown" }).click();
+  await composer(page).locator("em").waitFor();
+});
