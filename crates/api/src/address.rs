@@ -47,14 +47,21 @@ impl Network {
         };
         let address: IpAddr = address.parse().map_err(|_| invalid())?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
+        let prefix: u8 = match prefix {
             None => longest,
             Some(prefix) => prefix.parse().map_err(|_| invalid())?,
         };
         if prefix > longest {
             return Err(invalid());
         }
-        Ok(Self { address, prefix })
+        // An address of the fourth version in the clothes of the sixth is compared as what it is.
+        Ok(match (address.to_canonical(), prefix.checked_sub(96)) {
+            (canonical @ IpAddr::V4(_), Some(shorter)) if address.is_ipv6() => Self {
+                address: canonical,
+                prefix: shorter,
+            },
+            _ => Self { address, prefix },
+        })
     }
 
     fn contains(self, address: IpAddr) -> bool {
@@ -235,6 +242,23 @@ mod tests {
             let peer = Peer(peer.parse().unwrap());
             let client = client(&trusted, Some(peer), &headers).unwrap();
             assert_eq!(client.to_string(), expected, "{lists:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_either_version_means_the_same_proxy() {
+        for (trusted, peer, expected) in [
+            ("::ffff:10.0.0.1", "10.0.0.1", true),
+            ("::ffff:10.0.0.0/104", "::ffff:10.9.9.9", true),
+            ("::ffff:10.0.0.0/104", "11.0.0.1", false),
+            ("::/0", "10.0.0.1", false),
+        ] {
+            let networks: Networks = trusted.parse().unwrap();
+            assert_eq!(
+                networks.contain(peer.parse().unwrap()),
+                expected,
+                "{trusted} {peer}"
+            );
         }
     }
 

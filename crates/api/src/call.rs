@@ -48,13 +48,6 @@ impl PathParams {
         found.map(|(_, value)| value.as_ref())
     }
 
-    /// The value of a part that is a short id; `None`: it can be none.
-    pub fn short_id(&self, name: &str) -> Option<String> {
-        let text = self.text(name);
-        let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        is_plain.then(|| text.to_owned())
-    }
-
     /// The value of a part as a UUID, in any of the usual notations.
     pub fn uuid(&self, name: &str) -> Option<Uuid> {
         model::fields::UuidKind::parse(self.text(name))
@@ -168,6 +161,18 @@ impl Call {
     /// Id of the person who is calling.
     pub fn user_id(&self) -> UserId {
         self.caller.user.id
+    }
+
+    /// The path's `short_id`.
+    ///
+    /// # Errors
+    /// 404 when it can be none.
+    pub(crate) fn short_id(&self) -> Result<String, ApiError> {
+        let text = self.params.text("short_id");
+        let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_plain
+            .then(|| text.to_owned())
+            .ok_or_else(ApiError::not_found)
     }
 
     /// The body as a JSON value. An empty body is an empty object.

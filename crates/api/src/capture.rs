@@ -20,7 +20,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use event::Captured;
 use model::persons::Profile;
-use model::rates::{self, Limit, Throttle};
+use model::rates;
 use model::{Code, ProjectId};
 use serde_json::json;
 use std::sync::Arc;
@@ -74,12 +74,8 @@ async fn answer(capture: &Capture, request: Request) -> Result<Response, ApiErro
     }
     let peer = parts.extensions.get::<address::Peer>().copied();
     let client = address::client(&app.config.trusted_proxies, peer, &parts.headers);
-    count(
-        app,
-        &rates::CAPTURE,
-        &client.map(address::network).unwrap_or_default(),
-    )
-    .await?;
+    let network = client.map(address::network).unwrap_or_default();
+    app.throttle_stranger(&rates::CAPTURE, &network).await?;
     let bytes = body::receive(body, &parts.headers, BODY_MAX).await?;
     let query = Query(parts.uri.query().unwrap_or_default().to_owned());
     let given = ["api_key", "token"]
@@ -149,7 +145,8 @@ async fn write(app: &App, project: ProjectId, profiles: Vec<Profile>) -> Result<
         .await?;
     for chunk in news.chunks(CHUNK) {
         for _ in chunk {
-            count(app, &rates::CAPTURE_PERSONS, &project.to_string()).await?;
+            app.throttle_stranger(&rates::CAPTURE_PERSONS, &project.to_string())
+                .await?;
         }
         let (chunk, env) = (chunk.to_vec(), app.env.clone());
         app.store
@@ -164,16 +161,4 @@ async fn write(app: &App, project: ProjectId, profiles: Vec<Profile>) -> Result<
             .await?;
     }
     Ok(())
-}
-
-async fn count(app: &App, throttle: &Throttle, subject: &str) -> Result<(), ApiError> {
-    let own = app.config.rates.get(throttle.name).copied();
-    match own.unwrap_or(throttle.default) {
-        Limit::At(rate) if app.config.rate_limits => app
-            .limits
-            .check(throttle.name, rate, subject)
-            .await
-            .map_err(ApiError::throttled),
-        _ => Ok(()),
-    }
 }

@@ -146,8 +146,7 @@ async fn create(mut call: Call) -> Result<Response, ApiError> {
 )]
 async fn retrieve(call: Call) -> Result<Response, ApiError> {
     let (project, user) = (call.project_id()?, call.user_id());
-    let short_id = call.params.short_id("short_id");
-    let short_id = short_id.ok_or_else(ApiError::not_found)?;
+    let short_id = call.short_id()?;
     let shown = call
         .app
         .store
@@ -181,8 +180,7 @@ async fn retrieve(call: Call) -> Result<Response, ApiError> {
 async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
     let (project, user) = (call.project_id()?, call.user_id());
     let organization = call.project()?.organization_id;
-    let short_id = call.params.short_id("short_id");
-    let short_id = short_id.ok_or_else(ApiError::not_found)?;
+    let short_id = call.short_id()?;
     // A macro that does not exist is told before a body that does not fit (conventions.md 2.4).
     let wanted = short_id.clone();
     let known = call
@@ -225,8 +223,7 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
 )]
 async fn destroy(call: Call) -> Result<Response, ApiError> {
     let (project, user) = (call.project_id()?, call.user_id());
-    let short_id = call.params.short_id("short_id");
-    let short_id = short_id.ok_or_else(ApiError::not_found)?;
+    let short_id = call.short_id()?;
     call.app
         .store
         .write(move |c| {

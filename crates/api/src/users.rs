@@ -174,8 +174,8 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
     Ok(Json(me(&app, caller).await?).into_response())
 }
 
-/// The stored hash and the one to take its place, if the caller knows the password so far. Guesses are counted as
-/// those of somebody who signs in.
+/// The stored hash and the one to take its place, if the caller knows the password so far. Guesses are limited
+/// like those of somebody who signs in, and counted by themselves.
 async fn change_password(
     app: &App,
     user: &User,

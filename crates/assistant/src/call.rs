@@ -1,7 +1,7 @@
 //! One model call: what the model says becomes frames, each in the log before any reader gets it.
 
 use crate::answerer::Answer;
-use crate::commit::{Fence, append_piece};
+use crate::commit::{Fence, append_piece, patiently};
 use crate::engine::{Inner, Ticket};
 use crate::prompt::Prompt;
 use llm::{ChatEvent, Completion};
@@ -9,6 +9,7 @@ use model::frames::{PARTIAL_ID, Pacer, Piece};
 use model::messages::{Source, ToolCall};
 use serde_json::json;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -173,11 +174,17 @@ impl Writer<'_> {
         };
         let kind = self.pacer.kind(self.inner.env.now(), &piece);
         let fence = self.fence;
-        let frame = self
-            .inner
-            .store
-            .write(move |c| Box::pin(async move { append_piece(c, fence, kind, &piece).await }))
-            .await?;
+        let piece = Arc::new(piece);
+        let frame = patiently(|| {
+            let (store, piece) = (self.inner.store.clone(), Arc::clone(&piece));
+            async move {
+                let write = store.write(move |c| {
+                    Box::pin(async move { append_piece(c, fence, kind, &piece).await })
+                });
+                write.await
+            }
+        })
+        .await?;
         self.last = Some(Instant::now());
         let Some(frame) = frame else { return Ok(false) };
         self.ticket.feed.publish(std::slice::from_ref(&frame), None);

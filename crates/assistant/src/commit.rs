@@ -19,6 +19,9 @@ use store::approvals::Approval;
 use store::turns::{PartialChange, Turn, TurnKey};
 use store::{Conn, approvals, conversations, frames, messages, queue, turns};
 
+/// How often a write that found the store busy is tried again before the turn is left to the next look.
+const WRITE_TRIES: u32 = 5;
+
 /// The right to write for a turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fence {
@@ -56,6 +59,23 @@ pub(crate) struct Committed {
     pub end: Option<End>,
     /// The queued message's turn that began in the same transaction.
     pub next: Option<(Begun, Ticket)>,
+}
+
+/// Writes, and asks a store that is busy again: what has cost a model call is not thrown away for that.
+pub(crate) async fn patiently<T, F>(write: impl Fn() -> F) -> Result<T, store::Error>
+where
+    F: Future<Output = Result<T, store::Error>>,
+{
+    let mut tries = 0;
+    loop {
+        match write().await {
+            Err(store::Error::Busy) if tries < WRITE_TRIES => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(50 << tries)).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Writes a piece of the partial message. `None`: the turn is no longer ours.

@@ -1,7 +1,7 @@
 //! The turn: ask the model, write what it says, carry out its calls, ask again, until it answers without calling.
 
 use crate::call::{Called, Said, call};
-use crate::commit::{Committed, Fence, Step, commit_step};
+use crate::commit::{Committed, Fence, Step, commit_step, patiently};
 use crate::engine::{Engine, RunLimits, Ticket};
 use crate::escalate;
 use crate::knowledge::{self, Passage, Shelf};
@@ -15,7 +15,6 @@ use model::settings::ProjectSettings;
 use model::turns::{TurnKind, TurnStatus};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use std::time::Duration;
 use store::messages;
 use store::turns::Turn;
 use tokio::time::Instant;
@@ -23,8 +22,6 @@ use tracing::Instrument as _;
 
 /// Messages read for a prompt: more than any token budget holds.
 const HISTORY_MESSAGES: i64 = 400;
-/// How often a write that found the store busy is tried again before the turn is left to the next look.
-const WRITE_TRIES: u32 = 5;
 
 /// What a turn knows from its beginning on.
 struct Brief {
@@ -290,8 +287,7 @@ impl Engine {
         }
     }
 
-    /// Commits a step, and tells of the ticket it has opened. A store that is busy is asked again: an answer that cost a
-    /// model call is not thrown away.
+    /// Commits a step, and tells of the ticket it has opened.
     pub(crate) async fn commit(
         &self,
         fence: Fence,
@@ -299,27 +295,21 @@ impl Engine {
     ) -> Result<Option<Committed>, store::Error> {
         let opens = step.opens.is_some();
         let step = Arc::new(step);
-        let mut tries = 0;
-        loop {
+        let committed = patiently(|| {
             let (inner, step) = (Arc::clone(&self.0), Arc::clone(&step));
-            let result = inner
-                .clone()
-                .store
-                .write(move |c| Box::pin(async move { commit_step(c, &inner, fence, &step).await }))
-                .await;
-            match result {
-                Err(store::Error::Busy) if tries < WRITE_TRIES => {
-                    tries += 1;
-                    tokio::time::sleep(Duration::from_millis(50 << tries)).await;
-                }
-                result => {
-                    if opens && matches!(result, Ok(Some(_))) {
-                        self.0.ticket_changed(fence.key.project_id).await;
-                    }
-                    return result;
-                }
+            async move {
+                let store = inner.store.clone();
+                let write = store.write(move |c| {
+                    Box::pin(async move { commit_step(c, &inner, fence, &step).await })
+                });
+                write.await
             }
+        })
+        .await?;
+        if opens && committed.is_some() {
+            self.0.ticket_changed(fence.key.project_id).await;
         }
+        Ok(committed)
     }
 }
 

@@ -6,10 +6,12 @@ use crate::replies::{
 };
 use crate::tickets_desk::{Desk, key};
 use crate::turns::scene::{Mortal, brisk};
+use model::MessageId;
+use model::tickets::NewMessage;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::{Gate, Script, Setup, StubModel, on_both_engines};
+use testkit::{Gate, Script, Setup, StubModel, new_uuid, on_both_engines};
 
 on_both_engines! {
     a_persons_reply_takes_the_answer_back,
@@ -22,6 +24,7 @@ on_both_engines! {
     a_stop_hands_the_message_over,
     two_servers_give_one_answer,
     a_message_that_nobody_can_answer_is_given_to_people,
+    a_ticket_that_cannot_be_read_holds_up_no_other,
 }
 
 /// A desk whose model waits at the gate before it writes, and a ticket that is being answered.
@@ -263,4 +266,25 @@ async fn a_message_that_nobody_can_answer_is_given_to_people(setup: Setup) {
             .unwrap()
             .contains("again and again")
     );
+}
+
+async fn a_ticket_that_cannot_be_read_holds_up_no_other(setup: Setup) {
+    let script = Script::text(["It is traced."]);
+    let (desk, _model) = desk_with_model(setup, "answer", writes(script)).await;
+    let broken = desk.add(json!({})).await;
+    let (scene, of_broken) = (desk.scene(), key(&broken));
+    let new = NewMessage::by_customer(MessageId(new_uuid()), QUESTION.to_owned());
+    let heard = desk.app.store.write(move |c| {
+        Box::pin(async move {
+            let added = store::tickets::add_message(c, &scene, of_broken, &new, false).await?;
+            let ticket = added.ok_or(store::Error::NoRow)?.0;
+            let sql = "UPDATE ticket SET priority = 'none such' WHERE project_id = ?1 AND id = ?2";
+            c.exec(sql, store::params![ticket.project_id, ticket.id])
+                .await
+        })
+    });
+    assert_eq!(heard.await.unwrap(), 1);
+    let whole = asked(&desk, QUESTION).await;
+    settled(&desk, &whole, "persisted").await;
+    assert_eq!(answers(&desk, &whole).await.len(), 1);
 }

@@ -90,7 +90,11 @@ impl Engine {
             if inner.lock_replying().len() >= AT_ONCE {
                 break;
             }
-            self.take_reply_job(job).await?;
+            let ticket = job.ticket_id;
+            if let Err(error) = self.take_reply_job(job).await {
+                // Others may still be answered.
+                tracing::warn!(%error, %ticket, "a ticket could not be taken to be answered; the next look tries again");
+            }
         }
         Ok(())
     }

@@ -4,9 +4,10 @@ use super::Context;
 use super::output::{Facts, Output};
 use crate::config::BucketUrl;
 use crate::data;
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use blobs::Blobs;
 use model::{MediaId, ProjectId};
+use std::fs::File;
 use std::path::PathBuf;
 use store::{Engine, Finding, Store};
 use uuid::Uuid;
@@ -65,6 +66,8 @@ pub(crate) async fn restore(context: &Context, archive: Archive) -> anyhow::Resu
             "the data is on PostgreSQL: use pg_restore; archives of \"thicket backup\" are of the embedded database"
         );
     }
+    // Before a directory is made for what is not there.
+    File::open(&file).with_context(|| format!("{} cannot be read", file.display()))?;
     let data_dir = context.config.data_dir.clone();
     data::create_data_dir(&data_dir)?;
     let (from, to) = (file.clone(), data_dir.clone());

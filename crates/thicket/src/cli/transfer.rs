@@ -206,10 +206,24 @@ fn progress_bar(output: Output) -> ProgressBar {
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
-/// A file that gets its name when it is complete, readable for its owner only; or standard output.
+/// A file that gets its name when it is complete, readable for its owner only, and is gone when that never happens; or
+/// standard output.
 struct Target {
     writer: Box<dyn Write>,
-    names: Option<(PathBuf, PathBuf)>,
+    names: Option<Names>,
+}
+
+/// What a file is called while it is written, and afterwards.
+struct Names {
+    partial: PathBuf,
+    complete: PathBuf,
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        // Not there any more once it has its name.
+        let _ = fs::remove_file(&self.partial);
+    }
 }
 
 impl Target {
@@ -235,7 +249,10 @@ impl Target {
             .with_context(|| format!("{} cannot be made", partial.display()))?;
         Ok(Self {
             writer: Box::new(BufWriter::new(opened)),
-            names: Some((partial, file.to_owned())),
+            names: Some(Names {
+                partial,
+                complete: file.to_owned(),
+            }),
         })
     }
 
@@ -244,10 +261,10 @@ impl Target {
             .flush()
             .context("the export cannot be written")?;
         drop(self.writer);
-        if let Some((partial, file)) = self.names {
-            File::open(&partial)?.sync_all()?;
-            fs::rename(&partial, &file)
-                .with_context(|| format!("{} cannot be made", file.display()))?;
+        if let Some(Names { partial, complete }) = &self.names {
+            File::open(partial)?.sync_all()?;
+            fs::rename(partial, complete)
+                .with_context(|| format!("{} cannot be made", complete.display()))?;
         }
         Ok(())
     }

@@ -46,6 +46,10 @@ pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<(
             output,
         } => {
             let email = check_email(&email)?;
+            let name = name.trim().to_owned();
+            if name.is_empty() {
+                return Err(Usage("a person needs a name".to_owned()).into());
+            }
             let password_hash = if password_stdin {
                 Some(passwords::hash(context.env(), &password_from_stdin()?)?)
             } else {

@@ -100,6 +100,15 @@ fn settings_that_the_command_line_sets_are_in_the_activity_log() {
 }
 
 #[test]
+fn nobody_is_without_a_name() {
+    let place = with_ada();
+    let blank = "user create --email bo@example.com --name + --project 1";
+    assert_eq!(place.run(blank).refusal(2), "a person needs a name");
+    let key = place.run("key create --user bo@example.com --scopes *");
+    assert_eq!(key.refusal(1), "there is no user bo@example.com");
+}
+
+#[test]
 fn settings_of_a_project_are_set_all_or_none() {
     let place = with_ada();
     let set = place.json("project set 1 timezone=Europe/Berlin ai_burst=30/min name=Acme+2 widget_domains=a.example,b.example");

@@ -54,7 +54,10 @@ fn a_restore_never_overwrites() {
     );
     place.write("noise.tar", "this is no archive");
     place.run("--data-dir fresh restore noise.tar").refusal(1);
-    place.run("--data-dir fresh restore missing.tar").refusal(1);
+    let refusal = place.run("--data-dir new restore missing.tar").refusal(1);
+    let reason = "missing.tar cannot be read: No such file or directory (os error 2)";
+    assert_eq!(refusal, reason);
+    assert!(!place.path("new").exists());
 }
 
 #[test]

@@ -245,6 +245,17 @@ fn a_file_that_breaks_off_leaves_nothing_behind() {
     assert!(refusal.contains('2'), "{refusal}");
 }
 
+#[test]
+fn an_export_that_fails_leaves_no_file() {
+    let place = Place::new();
+    place.json("project create --name Acme");
+    let refusal = place.run("export all.ndjson --project 9").refusal(1);
+    assert!(refusal.starts_with("there is no project 9"), "{refusal}");
+    for name in ["all.ndjson", "all.ndjson.partial"] {
+        assert!(!place.path(name).exists(), "{name}");
+    }
+}
+
 /// The files below a folder.
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();

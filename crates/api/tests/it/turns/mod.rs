@@ -1,6 +1,7 @@
 //! Turns: what begins them, what their streams say, and what they survive.
 
 mod bad_input;
+mod busy_store;
 mod cursors;
 mod model_failures;
 mod post;
