@@ -1,8 +1,10 @@
-//! The limit server: axum and as little as possible behind it. It knows no users, checks nothing, and its rows hold ready JSON.
+//! The limit server: axum and as little as possible behind it. It knows no users, checks nothing, and its rows hold ready JSON;
+//! or it asks thicket's own tables with the raw query.
 //! What it reaches on this machine, at this moment, is what a server in Rust can reach.
 
 mod relay;
 mod rows;
+mod tickets;
 
 pub(crate) use relay::MODEL;
 pub(crate) use rows::{Shaped, create};
@@ -10,31 +12,40 @@ pub(crate) use rows::{Shaped, create};
 use crate::child::{LISTENING, Server};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{self, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use rows::Rows;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Starts the limit server's process, on a database that [`create`] made.
-pub(crate) fn start(database: &std::path::Path) -> anyhow::Result<Server> {
-    Server::start(
-        Command::new(std::env::current_exe()?)
-            .arg("limit")
-            .arg(database),
-    )
+pub(crate) fn start(database: &Path) -> anyhow::Result<Server> {
+    Server::start(&mut command(database)?)
+}
+
+/// The same, which also reads the tickets of thicket's own database.
+pub(crate) fn start_with_tickets(database: &Path, tickets: &Path) -> anyhow::Result<Server> {
+    Server::start(command(database)?.arg("--tickets").arg(tickets))
+}
+
+fn command(database: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("limit").arg(database);
+    Ok(command)
 }
 
 /// Is the limit server until the process is killed.
-pub(crate) async fn serve(database: &std::path::Path) -> anyhow::Result<()> {
+pub(crate) async fn serve(database: &Path, tickets: Option<&Path>) -> anyhow::Result<()> {
     let app = Router::new()
         .route("/list", get(list))
+        .route("/tickets/{project}", get(list_tickets))
         .route("/detail/{id}", get(detail))
         .route("/append", post(append))
         .route("/first", post(first))
-        .with_state(Rows::open(database)?)
+        .with_state(Rows::open(database, tickets)?)
         .merge(relay::router());
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     println!("{LISTENING}{}", listener.local_addr()?);
@@ -50,14 +61,22 @@ async fn list(State(rows): State<Rows>) -> Response {
     json(rows.list().await)
 }
 
+/// Fifty tickets of thicket's own, and their count.
+async fn list_tickets(
+    State(rows): State<Rows>,
+    extract::Path(project): extract::Path<i64>,
+) -> Response {
+    json(rows.list_tickets(project).await)
+}
+
 /// The rows of one conversation.
-async fn detail(State(rows): State<Rows>, Path(id): Path<i64>) -> Response {
+async fn detail(State(rows): State<Rows>, extract::Path(id): extract::Path<i64>) -> Response {
     json(rows.detail(id).await)
 }
 
 /// One row, durable before the answer.
 async fn append(State(rows): State<Rows>, body: Bytes) -> Response {
-    json(rows.append(body).await.map(|()| r#"{"id":"x"}"#.to_owned()))
+    json(rows.append(body).await.map(|()| r#"{"id":"x"}"#))
 }
 
 /// One row, durable before the first event of the answer.
@@ -73,9 +92,9 @@ async fn first(State(rows): State<Rows>, body: Bytes) -> Response {
     }
 }
 
-fn json(body: Option<String>) -> Response {
+fn json(body: Option<impl Into<Body>>) -> Response {
     match body {
-        Some(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Some(body) => ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response(),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
@@ -84,7 +103,7 @@ fn json(body: Option<String>) -> Response {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(crate) fn empty(path: &std::path::Path) -> anyhow::Result<std::path::PathBuf> {
+pub(crate) fn empty(path: &Path) -> anyhow::Result<PathBuf> {
     let nothing = || (String::new(), String::new());
     let shaped = Shaped {
         list_frame: nothing(),

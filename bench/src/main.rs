@@ -41,6 +41,9 @@ enum Role {
     Limit {
         /// Its database
         database: PathBuf,
+        /// Thicket's, when its tickets are to be read from there
+        #[arg(long)]
+        tickets: Option<PathBuf>,
     },
     /// Be the model
     #[command(hide = true)]
@@ -51,11 +54,11 @@ fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     match cli.role {
         // As many threads as thicket has.
-        Some(Role::Limit { database }) => {
+        Some(Role::Limit { database, tickets }) => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
                 .build()?;
-            runtime.block_on(limit::serve(&database))?;
+            runtime.block_on(limit::serve(&database, tickets.as_deref()))?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Role::Model) => {

@@ -58,11 +58,11 @@ pub(crate) async fn run(only: Option<&str>, report: &mut Report) -> anyhow::Resu
 }
 
 /// Compares how many requests thicket and the limit server answer under the same load: 64 clients, each on a connection
-/// of its own. The goal is a part of the limit's rate.
+/// of its own. The goal is a part of the limit's rate; without one the part is told.
 async fn compare(
     report: &mut Report,
     name: &str,
-    goal: f64,
+    goal: Option<f64>,
     (server, requests): (&Server, &[Prepared]),
     (bare, bare_requests): (&Server, &[Prepared]),
 ) -> anyhow::Result<()> {

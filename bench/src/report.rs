@@ -59,8 +59,9 @@ impl Unit {
 }
 
 impl Report {
-    /// A rate that is to reach a part of the limit's. One value of each for every round, in the order of the rounds.
-    pub(crate) fn share(&mut self, name: &str, ours: &[f64], limit: &[f64], goal: f64) {
+    /// A rate that is to reach a part of the limit's, if there is a bar. One value of each for every round, in the order of
+    /// the rounds.
+    pub(crate) fn share(&mut self, name: &str, ours: &[f64], limit: &[f64], goal: Option<f64>) {
         let ratios: Vec<f64> = ours.iter().zip(limit).map(|(a, b)| 100.0 * a / b).collect();
         let ratio = median(&ratios);
         self.add(Row {
@@ -69,9 +70,9 @@ impl Report {
                 Unit::PerSecond.show(median(ours)),
                 Unit::PerSecond.show(median(limit)),
                 format!("{ratio:.0} % ({})", spread(&ratios, |r| format!("{r:.0}"))),
-                format!("≥ {:.0} %", 100.0 * goal),
+                goal.map_or(String::new(), |goal| format!("≥ {:.0} %", 100.0 * goal)),
             ],
-            verdict: verdict(ratio >= 100.0 * goal),
+            verdict: goal.map_or(Verdict::Told, |goal| verdict(ratio >= 100.0 * goal)),
         });
     }
 
@@ -229,9 +230,9 @@ mod tests {
     #[test]
     fn a_share_is_judged_by_the_median_of_the_rounds() {
         let mut report = Report::default();
-        report.share("a", &[60.0, 10.0, 55.0], &[100.0, 100.0, 100.0], 0.5);
+        report.share("a", &[60.0, 10.0, 55.0], &[100.0, 100.0, 100.0], Some(0.5));
         assert!(!report.has_misses());
-        report.share("b", &[40.0, 40.0, 90.0], &[100.0, 100.0, 100.0], 0.5);
+        report.share("b", &[40.0, 40.0, 90.0], &[100.0, 100.0, 100.0], Some(0.5));
         assert!(report.has_misses());
         let text = report.to_string();
         assert!(text.contains("55 % (10–60)"), "{text}");

@@ -1,6 +1,7 @@
 //! The limit server's database: rusqlite on threads of its own, as `store` has it, without the layer and with one statement for
 //! each operation.
 
+use super::tickets::Tickets;
 use anyhow::Context as _;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -65,12 +66,13 @@ pub(crate) fn create(path: &Path, shaped: &Shaped, lists: i64) -> anyhow::Result
     Ok(())
 }
 
-type Read = (Question, oneshot::Sender<String>);
+type Read = (Question, oneshot::Sender<Vec<u8>>);
 type Write = (Bytes, oneshot::Sender<()>);
 
 enum Question {
     List,
     Detail(i64),
+    Tickets(i64),
 }
 
 /// The open database. Answers are `None` only when a thread is gone.
@@ -81,11 +83,11 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Path, tickets: Option<&Path>) -> anyhow::Result<Self> {
         let (reads, read_queue) = bounded(QUEUE);
         let (writes, write_queue) = bounded(QUEUE);
         for _ in 0..READERS {
-            let reader = Reader::open(path)?;
+            let reader = Reader::open(path, tickets)?;
             let queue = read_queue.clone();
             std::thread::spawn(move || reader.run(&queue));
         }
@@ -95,15 +97,19 @@ impl Rows {
         Ok(Self { reads, writes })
     }
 
-    pub(super) async fn list(&self) -> Option<String> {
+    pub(super) async fn list(&self) -> Option<Vec<u8>> {
         self.read(Question::List).await
     }
 
-    pub(super) async fn detail(&self, id: i64) -> Option<String> {
+    pub(super) async fn detail(&self, id: i64) -> Option<Vec<u8>> {
         self.read(Question::Detail(id)).await
     }
 
-    async fn read(&self, question: Question) -> Option<String> {
+    pub(super) async fn list_tickets(&self, project: i64) -> Option<Vec<u8>> {
+        self.read(Question::Tickets(project)).await
+    }
+
+    async fn read(&self, question: Question) -> Option<Vec<u8>> {
         let (reply, answer) = oneshot::channel();
         self.reads.try_send((question, reply)).ok()?;
         answer.await.ok()
@@ -121,10 +127,11 @@ struct Reader {
     connection: Connection,
     list: (String, String),
     detail: (String, String),
+    tickets: Option<Tickets>,
 }
 
 impl Reader {
-    fn open(path: &Path) -> anyhow::Result<Self> {
+    fn open(path: &Path, tickets: Option<&Path>) -> anyhow::Result<Self> {
         let connection = Connection::open(path).context("the limit server's database")?;
         let frame = |kind: &str| {
             let select = "SELECT head, tail FROM frame WHERE kind = ?1";
@@ -135,14 +142,16 @@ impl Reader {
             connection,
             list,
             detail,
+            tickets: tickets.map(Tickets::open).transpose()?,
         })
     }
 
     fn run(&self, queue: &Receiver<Read>) {
         for (question, reply) in queue {
             let answer = match question {
-                Question::List => self.list(),
-                Question::Detail(id) => self.detail(id),
+                Question::List => self.list().map_err(Into::into),
+                Question::Detail(id) => self.detail(id).map_err(Into::into),
+                Question::Tickets(project) => self.list_tickets(project),
             };
             if let Ok(answer) = answer {
                 drop(reply.send(answer));
@@ -150,7 +159,12 @@ impl Reader {
         }
     }
 
-    fn list(&self) -> rusqlite::Result<String> {
+    fn list_tickets(&self, project: i64) -> anyhow::Result<Vec<u8>> {
+        let tickets = self.tickets.as_ref().context("no database of tickets")?;
+        tickets.list(project)
+    }
+
+    fn list(&self) -> rusqlite::Result<Vec<u8>> {
         let count = "SELECT conversations FROM counter WHERE owner = ?1";
         let mut count = self.connection.prepare_cached(count)?;
         let count: i64 = count.query_row([1], |row| row.get(0))?;
@@ -159,12 +173,12 @@ impl Reader {
         self.join(select, 1, body, &self.list.1)
     }
 
-    fn detail(&self, id: i64) -> rusqlite::Result<String> {
+    fn detail(&self, id: i64) -> rusqlite::Result<Vec<u8>> {
         let select = "SELECT json FROM message WHERE conversation = ?1 ORDER BY position";
         self.join(select, id, self.detail.0.clone(), &self.detail.1)
     }
 
-    fn join(&self, sql: &str, id: i64, mut body: String, tail: &str) -> rusqlite::Result<String> {
+    fn join(&self, sql: &str, id: i64, mut body: String, tail: &str) -> rusqlite::Result<Vec<u8>> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([id])?;
         let mut first = true;
@@ -175,18 +189,16 @@ impl Reader {
             body.push_str(row.get_ref(0)?.as_str().unwrap_or_default());
         }
         body.push_str(tail);
-        Ok(body)
+        Ok(body.into_bytes())
     }
 }
 
-/// Commits what waits together, and then answers.
+/// Commits together what waits and what comes meanwhile, and then answers; as thicket's writer does.
 fn write(mut connection: Connection, queue: &Receiver<Write>) {
     // The next place in a conversation that has no other messages.
     let mut position = 0;
     while let Ok(first) = queue.recv() {
-        let mut group = vec![first];
-        group.extend(queue.try_iter().take(BATCH - 1));
-        if commit(&mut connection, &group, &mut position).is_ok() {
+        if let Ok(group) = commit(&mut connection, first, queue, &mut position) {
             for (_, reply) in group {
                 let _ = reply.send(());
             }
@@ -196,19 +208,26 @@ fn write(mut connection: Connection, queue: &Receiver<Write>) {
 
 fn commit(
     connection: &mut Connection,
-    group: &[Write],
+    first: Write,
+    queue: &Receiver<Write>,
     position: &mut i64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Vec<Write>> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let mut group = Vec::new();
     {
         let insert = "INSERT INTO message VALUES (-1, ?1, ?2)";
         let mut insert = transaction.prepare_cached(insert)?;
-        for (body, _) in group {
-            let text = std::str::from_utf8(body).unwrap_or_default();
+        let mut next = Some(first);
+        while let Some(write) = next {
+            let text = std::str::from_utf8(&write.0).unwrap_or_default();
             *position += 1;
             insert.execute(params![*position, text])?;
+            group.push(write);
+            let is_full = group.len() >= BATCH;
+            next = if is_full { None } else { queue.try_recv().ok() };
         }
     }
-    transaction.commit()
+    transaction.commit()?;
+    Ok(group)
 }

@@ -18,5 +18,5 @@ pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
     let ours = ours.collect::<Result<Vec<_>, _>>()?;
     let theirs = vec![http::request("/append", None, Some(note.to_string()))?; CLIENTS];
     let (ours, theirs) = ((&server, &*ours), (&bare, &*theirs));
-    compare(report, "append_message, durable", 0.4, ours, theirs).await
+    compare(report, "append_message, durable", Some(0.4), ours, theirs).await
 }

@@ -54,7 +54,7 @@ pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
                 &format!("chunks relayed, {turns}, {dialect}"),
                 rates,
                 &relayed,
-                0.3,
+                Some(0.3),
             );
         }
     }

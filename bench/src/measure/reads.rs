@@ -34,9 +34,23 @@ pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
     same(&server, &details[0], &bare, &bare_details[0]).await?;
 
     let (ours, theirs) = ((&server, &*list), (&bare, &*bare_list));
-    compare(report, "list 50 of 1,000 conversations", 0.5, ours, theirs).await?;
+    compare(
+        report,
+        "list 50 of 1,000 conversations",
+        Some(0.5),
+        ours,
+        theirs,
+    )
+    .await?;
     let (ours, theirs) = ((&server, &*details), (&bare, &*bare_details));
-    compare(report, "retrieve one of 20 messages", 0.5, ours, theirs).await
+    compare(
+        report,
+        "retrieve one of 20 messages",
+        Some(0.5),
+        ours,
+        theirs,
+    )
+    .await
 }
 
 /// Takes thicket's answers apart into what the limit server keeps.

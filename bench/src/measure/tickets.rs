@@ -10,8 +10,10 @@ use crate::limit::{self, Shaped};
 use crate::measure::reads::take_apart;
 use crate::report::{Report, Unit, median};
 use crate::world::World;
+use anyhow::ensure;
 use filling::{COMMON, RARE, fill};
-use serde_json::json;
+use serde_json::{Value, json};
+use store::DATABASE_FILE;
 
 /// How many tickets there are, one after the other.
 const SIZES: [i64; 3] = [10_000, 100_000, 1_000_000];
@@ -127,7 +129,7 @@ fn kinds(world: &World) -> anyhow::Result<Vec<Kind>> {
     ])
 }
 
-/// The rates beside the limit's: rows that hold the same JSON, and single durable inserts.
+/// The rates beside the limit's: the raw query, rows that hold the same JSON, and single durable inserts.
 async fn compare_rates(report: &mut Report, world: &World, server: &Server) -> anyhow::Result<()> {
     let kinds = kinds(world)?;
     let requests = |name: &str| {
@@ -143,7 +145,10 @@ async fn compare_rates(report: &mut Report, world: &World, server: &Server) -> a
     .await?;
     let database = world.path("limit-tickets.db");
     limit::create(&database, &shaped, COMPARED)?;
-    let bare = limit::start(&database)?;
+    let tickets = world.path("data").join(DATABASE_FILE);
+    let bare = limit::start_with_tickets(&database, &tickets)?;
+    let queried = format!("/tickets/{}", world.project());
+    let queried_list = vec![http::request(&queried, None, None)?; CLIENTS];
     let bare_list = vec![http::request("/list", None, None)?; CLIENTS];
     let bare_details = (0..CLIENTS).map(|id| http::request(&format!("/detail/{id}"), None, None));
     let bare_details = bare_details.collect::<anyhow::Result<Vec<_>>>()?;
@@ -153,23 +158,55 @@ async fn compare_rates(report: &mut Report, world: &World, server: &Server) -> a
         Some(json!({"message": "bench"}).to_string()),
     )?;
     let inserts = vec![insert; CLIENTS];
+    same_tickets(
+        server,
+        &requests("list 50 tickets")[0],
+        &bare,
+        &queried_list[0],
+    )
+    .await?;
     for (name, goal, theirs) in [
-        ("list 50 tickets", 0.5, &bare_list),
-        ("retrieve a ticket", 0.5, &bare_details),
-        ("patch a ticket", 0.4, &inserts),
-        ("reply to a ticket", 0.4, &inserts),
-        ("create a ticket", 0.4, &inserts),
+        ("list 50 tickets", Some(0.5), &queried_list),
+        ("retrieve a ticket", Some(0.5), &bare_details),
+        ("patch a ticket", Some(0.4), &inserts),
+        ("reply to a ticket", Some(0.4), &inserts),
+        ("create a ticket", Some(0.4), &inserts),
     ] {
         let ours = (server, requests(name));
-        compare(
-            report,
-            &format!("{name}, of 100,000"),
-            goal,
-            ours,
-            (&bare, theirs),
-        )
-        .await?;
+        let name = format!("{name}, of 100,000");
+        compare(report, &name, goal, ours, (&bare, theirs)).await?;
     }
+    let ours = (server, requests("list 50 tickets"));
+    let name = "list 50 tickets, beside rows that are JSON already";
+    compare(report, name, None, ours, (&bare, &bare_list)).await
+}
+
+/// Both must find the same tickets, or the comparison is none.
+async fn same_tickets(
+    server: &Server,
+    request: &Prepared,
+    bare: &Server,
+    bare_request: &Prepared,
+) -> anyhow::Result<()> {
+    let ours = Connection::open(server.address)
+        .await?
+        .whole(request)
+        .await?;
+    let theirs = Connection::open(bare.address)
+        .await?
+        .whole(bare_request)
+        .await?;
+    let ours: Value = serde_json::from_slice(&ours)?;
+    let theirs: Value = serde_json::from_slice(&theirs)?;
+    let ids = |list: &Value| -> Vec<(Value, Value)> {
+        let results = list["results"].as_array().into_iter().flatten();
+        let id = |it: &Value| (it["id"].clone(), it["person"]["distinct_ids"].clone());
+        results.map(id).collect()
+    };
+    ensure!(
+        ours["count"] == theirs["count"] && ids(&ours) == ids(&theirs) && !ids(&ours).is_empty(),
+        "the limit server lists other tickets"
+    );
     Ok(())
 }
 

@@ -42,10 +42,12 @@ CREATE TABLE activity (
   -- What the client calls itself (X-PostHog-Client).
   client TEXT,
   created_at BIGINT NOT NULL,
-  PRIMARY KEY (project_id, id)
-);
+  -- The order of the project's whole log, read from its end.
+  PRIMARY KEY (project_id, created_at, id)
+)
+WITHOUT ROWID -- sqlite
+;
+-- What is in it of one thing, of one kind of thing, or by one person.
 CREATE INDEX activity_list ON activity (project_id, scope, item_id, created_at DESC, id DESC);
--- The project's whole log, and what is in it of one kind of thing or by one person.
-CREATE INDEX activity_time ON activity (project_id, created_at DESC, id DESC);
 CREATE INDEX activity_scope ON activity (project_id, scope, created_at DESC, id DESC);
 CREATE INDEX activity_user ON activity (project_id, user_id, created_at DESC, id DESC);

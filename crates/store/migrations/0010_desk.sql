@@ -113,8 +113,9 @@ CREATE TABLE availability (
 -- What the comments API says of a message besides.
 ALTER TABLE ticket_message ADD COLUMN source_comment UUID;
 ALTER TABLE ticket_message ADD COLUMN is_task BOOLEAN NOT NULL DEFAULT FALSE;
--- A project's newest messages.
-CREATE INDEX ticket_message_recent ON ticket_message (project_id, created_at DESC, id DESC) WHERE NOT is_deleted;
+-- A project's newest messages, and how many of which side a period has.
+CREATE INDEX ticket_message_recent ON ticket_message (project_id, created_at DESC, id DESC, side, is_private)
+  WHERE NOT is_deleted;
 
 -- Uploaded files. The bytes are in the object store, under <project>/<id>.
 CREATE TABLE media (

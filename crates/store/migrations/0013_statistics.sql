@@ -22,5 +22,3 @@ CREATE INDEX ticket_resolved ON ticket (project_id, resolved_at, created_at, ai_
   WHERE resolved_at IS NOT NULL AND merged_into_id IS NULL AND deleted_at IS NULL;
 CREATE INDEX ticket_promised ON ticket (project_id, sla_due_at, resolved_at)
   WHERE sla_due_at IS NOT NULL AND deleted_at IS NULL;
-CREATE INDEX ticket_message_counted ON ticket_message (project_id, created_at, side)
-  WHERE NOT is_deleted AND NOT is_private;

@@ -159,25 +159,51 @@ pub async fn find_of_user(c: &Conn, user: UserId, id: MediaId) -> Result<Option<
     c.find(FIND_OF_USER, params![user, id]).await
 }
 
-/// Makes the files that a message uses those that it links now.
+/// Makes the files that a new message uses those that it links.
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) async fn bind(
+pub(crate) async fn bind_new(
     c: &Conn,
     project: ProjectId,
     message: MessageId,
     content: &str,
     rich_content: Option<&Json>,
 ) -> Result<()> {
-    let wanted: BTreeSet<MediaId> = linked(content, rich_content)
-        .into_iter()
-        .take(MEDIA_PER_MESSAGE)
-        .collect();
+    let wanted = wanted(content, rich_content);
+    bind(c, project, message, &wanted, &BTreeSet::new()).await
+}
+
+/// Makes the files that a changed message uses those that it links now.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn bind_anew(
+    c: &Conn,
+    project: ProjectId,
+    message: MessageId,
+    content: &str,
+    rich_content: Option<&Json>,
+) -> Result<()> {
     let used: Vec<MediaId> = c.all(USED_BY, params![project, message]).await?;
-    let used: BTreeSet<MediaId> = used.into_iter().collect();
+    let (wanted, used) = (wanted(content, rich_content), used.into_iter().collect());
+    bind(c, project, message, &wanted, &used).await
+}
+
+fn wanted(content: &str, rich_content: Option<&Json>) -> BTreeSet<MediaId> {
+    let linked = linked(content, rich_content).into_iter();
+    linked.take(MEDIA_PER_MESSAGE).collect()
+}
+
+async fn bind(
+    c: &Conn,
+    project: ProjectId,
+    message: MessageId,
+    wanted: &BTreeSet<MediaId>,
+    used: &BTreeSet<MediaId>,
+) -> Result<()> {
     // In the order of the ids, as always where several rows are locked.
-    for id in wanted.symmetric_difference(&used) {
+    for id in wanted.symmetric_difference(used) {
         let found: Option<bool> = c.find(LOCK, params![project, *id]).await?;
         let Some(is_attached) = found else { continue };
         if wanted.contains(id) {

@@ -18,10 +18,24 @@ use model::pagination::Page;
 use model::persons::{Person, PersonView, folded_email};
 use model::{PersonId, ProjectId, Timestamp};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 macro_rules! columns {
     () => {
         "person.id, person.properties, person.is_identified, person.created_at"
+    };
+}
+
+/// A person's ids, in their order, as a JSON array.
+macro_rules! ids {
+    (sqlite) => {
+        "(SELECT json_group_array(own.distinct_id ORDER BY own.position) FROM person_distinct_id own \
+          WHERE own.project_id = person.project_id AND own.person_id = person.id)"
+    };
+    (postgres) => {
+        "CAST((SELECT json_agg(own.distinct_id ORDER BY own.position) FROM person_distinct_id own \
+               WHERE own.project_id = person.project_id AND own.person_id = person.id) AS TEXT)"
     };
 }
 
@@ -48,7 +62,7 @@ macro_rules! id {
 macro_rules! by_distinct_ids {
     ($engine:ident) => {
         concat!(
-            "SELECT person_distinct_id.distinct_id, ", columns!(), " FROM ", wanted!($engine),
+            "SELECT person_distinct_id.distinct_id, ", columns!(), ", ", ids!($engine), " FROM ", wanted!($engine),
             " CROSS JOIN person_distinct_id JOIN person ON person.project_id = person_distinct_id.project_id \
                 AND person.id = person_distinct_id.person_id \
               WHERE person_distinct_id.project_id = ?1 AND person_distinct_id.distinct_id = wanted.value"
@@ -61,6 +75,8 @@ macro_rules! by_emails {
         concat!(
             "SELECT wanted.value, ",
             columns!(),
+            ", ",
+            ids!($engine),
             " FROM ",
             wanted!($engine),
             " CROSS JOIN person WHERE person.project_id = ?1 AND person.id = \
@@ -158,21 +174,25 @@ fn person(it: Stored, distinct_ids: Vec<String>) -> Option<Person> {
     })
 }
 
-fn view(it: Stored, distinct_ids: Vec<String>) -> Option<PersonView> {
+fn view(it: Stored, distinct_ids: Vec<String>) -> Option<Arc<PersonView>> {
     let view = PersonView::new(it.id, it.properties, distinct_ids);
-    Some(PersonView {
+    Some(Arc::new(PersonView {
         is_identified: it.is_identified,
         created_at: it.created_at,
         ..view.ok()?
-    })
+    }))
 }
 
-/// A person beside the text they were found by.
-struct Found(String, Stored);
+/// A person and their ids, beside the text they were found by.
+struct Found(String, Stored, Vec<String>);
 
 impl FromRow for Found {
     fn from_row(row: &mut Row<'_>) -> Result<Self> {
-        Ok(Self(row.get()?, Stored::from_row(row)?))
+        let (text, stored) = (row.get()?, Stored::from_row(row)?);
+        let ids = row.parse("person_distinct_id.distinct_id", |json| {
+            serde_json::from_str(json).ok()
+        })?;
+        Ok(Self(text, stored, ids))
     }
 }
 
@@ -185,7 +205,7 @@ pub struct Filter {
     pub search: Option<String>,
 }
 
-/// The persons who appear under these ids, by id. Two queries, however many ids.
+/// The persons who appear under these ids, by id. One query, however many ids.
 ///
 /// # Errors
 /// When the store fails.
@@ -197,7 +217,7 @@ pub async fn find_by_distinct_ids(
     by_distinct_ids(c, project, distinct_ids, person).await
 }
 
-/// [`find_by_distinct_ids`], for showing.
+/// [`find_by_distinct_ids`], for showing, perhaps several times.
 ///
 /// # Errors
 /// When the store fails.
@@ -205,7 +225,7 @@ pub async fn view_by_distinct_ids(
     c: &Conn,
     project: ProjectId,
     distinct_ids: &[&str],
-) -> Result<HashMap<String, PersonView>> {
+) -> Result<HashMap<String, Arc<PersonView>>> {
     by_distinct_ids(c, project, distinct_ids, view).await
 }
 
@@ -223,7 +243,7 @@ async fn by_distinct_ids<P>(
 }
 
 /// The persons whose property `email` is one of these addresses in any case, by address in lower case; of several
-/// the oldest. Two queries, however many addresses.
+/// the oldest. One query, however many addresses.
 ///
 /// # Errors
 /// When the store fails.
@@ -235,7 +255,7 @@ pub async fn find_by_emails(
     by_emails(c, project, emails, person).await
 }
 
-/// [`find_by_emails`], for showing.
+/// [`find_by_emails`], for showing, perhaps several times.
 ///
 /// # Errors
 /// When the store fails.
@@ -243,7 +263,7 @@ pub async fn view_by_emails(
     c: &Conn,
     project: ProjectId,
     emails: &[&str],
-) -> Result<HashMap<String, PersonView>> {
+) -> Result<HashMap<String, Arc<PersonView>>> {
     by_emails(c, project, emails, view).await
 }
 
@@ -320,13 +340,17 @@ async fn by_texts<P>(
     }
     let list = serde_json::to_string(&texts).map_err(Error::internal)?;
     let found: Vec<Found> = c.all(statement, params![project, &list]).await?;
-    let (texts, stored): (Vec<_>, Vec<_>) = found.into_iter().map(|it| (it.0, it.1)).unzip();
-    let persons = with_ids(c, project, stored, shape).await?;
-    let mut by_text = HashMap::with_capacity(persons.len());
-    for (text, person) in texts.into_iter().zip(persons) {
-        by_text.entry(text).or_insert(person);
+    let mut by_text = HashMap::with_capacity(found.len());
+    for Found(text, stored, ids) in found {
+        if let Entry::Vacant(place) = by_text.entry(text) {
+            place.insert(shape(stored, ids).ok_or_else(corrupt)?);
+        }
     }
     Ok(by_text)
+}
+
+fn corrupt() -> Error {
+    Error::Corrupt("person.properties holds no JSON object".to_owned())
 }
 
 /// Adds everybody's ids.
@@ -343,12 +367,10 @@ async fn with_ids<P>(
         Engine::Sqlite => IDS_OF_SQLITE,
         Engine::Postgres => IDS_OF_POSTGRES,
     };
-    let mut list: Vec<_> = stored
+    let list: Vec<_> = stored
         .iter()
         .map(|person| person.id.0.simple().to_string())
         .collect();
-    list.sort_unstable();
-    list.dedup();
     let list = serde_json::to_string(&list).map_err(Error::internal)?;
     let rows: Vec<(PersonId, String)> = c.all(statement, params![project, &list]).await?;
     let mut ids: HashMap<PersonId, Vec<String>> = HashMap::new();
@@ -356,9 +378,7 @@ async fn with_ids<P>(
         ids.entry(person).or_default().push(id);
     }
     let shaped = |stored: Stored| {
-        // A person can be found by two ids.
-        let ids = ids.get(&stored.id).cloned().unwrap_or_default();
-        let corrupt = || Error::Corrupt("person.properties holds no JSON object".to_owned());
+        let ids = ids.remove(&stored.id).unwrap_or_default();
         shape(stored, ids).ok_or_else(corrupt)
     };
     stored.into_iter().map(shaped).collect()

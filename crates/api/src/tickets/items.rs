@@ -159,12 +159,10 @@ pub(super) async fn partial_update(call: Call) -> Result<Response, ApiError> {
 
 async fn change(mut call: Call) -> Result<Response, ApiError> {
     let (key, viewer) = (key(&call)?, Viewer::of(&call)?);
-    // A ticket that does not exist is told before a body that does not fit (conventions.md 2.4).
-    find(&call).await?;
-    let clock = clock(&call)?;
-    let fields = Fields::of(call.json().await?)?;
-    let mut change = TicketChange::read(&fields)?;
-    promise(clock, &fields, &mut change)?;
+    let change = match read_change(&mut call).await {
+        Ok(change) => change,
+        Err(error) => return Err(after_not_found(&call, error).await),
+    };
     let scene = scene(&call)?;
     let (view, changed, status) = call
         .app
@@ -185,6 +183,23 @@ async fn change(mut call: Call) -> Result<Response, ApiError> {
         call.app.unread_changed(viewer.project).await;
     }
     Ok(Json(view).into_response())
+}
+
+async fn read_change(call: &mut Call) -> Result<TicketChange, ApiError> {
+    let clock = clock(call)?;
+    let fields = Fields::of(call.json().await?)?;
+    let mut change = TicketChange::read(&fields)?;
+    promise(clock, &fields, &mut change)?;
+    Ok(change)
+}
+
+/// What is wrong with a request, unless its ticket does not exist: that is told first (conventions.md 2.4). A request
+/// with nothing wrong finds out as it writes, and so does not look twice.
+pub(super) async fn after_not_found(call: &Call, error: ApiError) -> ApiError {
+    match find(call).await {
+        Ok(_) => error,
+        Err(not_found) => not_found,
+    }
 }
 
 /// What an amount of time is counted by: the moment, and the project's office hours.

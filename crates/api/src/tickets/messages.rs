@@ -1,6 +1,6 @@
 //! `GET …/tickets/:id/messages/` and `POST …/tickets/:id/reply/` (tickets.md 10.1, 10.2).
 
-use super::items::find;
+use super::items::after_not_found;
 use super::view::raw;
 use super::{check_enabled, key, scene, schema};
 use crate::conversations::UserBasic;
@@ -154,21 +154,12 @@ pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
     if !is_repeated {
         call.app.throttle_replies(&call).await?;
     }
-    find(&call).await?;
-    check_enabled(&call)?;
-    let (scene, user) = (scene(&call)?, call.user_id());
-    let id = MessageId(call.app.env.uuid());
-    let once = once?;
-    let fields = Fields::of(call.json().await?)?;
-    let content = text(&fields)?;
-    let is_private = fields.boolean("is_private").or(false)?;
-    let rich_content = rich_content(&fields)?;
-    media::check_linked(&content, rich_content.as_ref())?;
-    let new = NewMessage {
-        rich_content,
-        ..NewMessage::by_team(id, user, content, is_private)
+    let (once, new) = match read_reply(&mut call, once).await {
+        Ok(reply) => reply,
+        Err(error) => return Err(after_not_found(&call, error).await),
     };
-    let project = scene.project;
+    let scene = scene(&call)?;
+    let (project, id) = (scene.project, new.id);
     let view = call
         .app
         .store
@@ -191,6 +182,26 @@ pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
     call.app.tickets_changed(project);
     let view = view.ok_or_else(|| ApiError::internal("a message was not shown"))?;
     Ok((StatusCode::CREATED, Json(view)).into_response())
+}
+
+/// What is to be sent, when it may be.
+async fn read_reply(
+    call: &mut Call,
+    once: Result<Option<Once>, ApiError>,
+) -> Result<(Option<Once>, NewMessage), ApiError> {
+    check_enabled(call)?;
+    let once = once?;
+    let (id, user) = (MessageId(call.app.env.uuid()), call.user_id());
+    let fields = Fields::of(call.json().await?)?;
+    let content = text(&fields)?;
+    let is_private = fields.boolean("is_private").or(false)?;
+    let rich_content = rich_content(&fields)?;
+    media::check_linked(&content, rich_content.as_ref())?;
+    let new = NewMessage {
+        rich_content,
+        ..NewMessage::by_team(id, user, content, is_private)
+    };
+    Ok((once, new))
 }
 
 /// A message that is there already, with its ticket.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::Arc;
 use store::{Conn, persons, tickets};
 use utoipa::ToSchema;
 
@@ -64,7 +65,7 @@ pub(super) struct TicketView {
     slack_team_id: Option<String>,
     /// Who the customer is, as far as known.
     #[schema(value_type = Option<Object>, required = true)]
-    person: Option<PersonView>,
+    person: Option<Arc<PersonView>>,
     /// Sorted.
     tags: Vec<String>,
     #[schema(required = true)]
@@ -166,7 +167,7 @@ impl Viewer {
         &self,
         it: Ticket,
         assignee: Option<Value>,
-        person: Option<PersonView>,
+        person: Option<Arc<PersonView>>,
         merged_tickets: Vec<Value>,
     ) -> store::Result<TicketView> {
         Ok(TicketView {
@@ -231,7 +232,7 @@ async fn find_persons(
     c: &Conn,
     project: ProjectId,
     found: &[Ticket],
-) -> store::Result<Vec<Option<PersonView>>> {
+) -> store::Result<Vec<Option<Arc<PersonView>>>> {
     let ids = found.iter().map(|it| it.distinct_id.as_str());
     let ids: Vec<&str> = ids.filter(|id| !id.is_empty()).collect();
     let by_id = if ids.is_empty() {

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The log is emptied when it is longer than this, in bytes.
-const LIMIT: u64 = 16 * 1024 * 1024;
+const LIMIT: u64 = 24 * 1024 * 1024;
 
 /// How long a checkpoint may wait for readers. Writes wait with it.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// SQLite copies the log into the database by itself every thousand pages, but starts the log afresh only when
+/// SQLite copies the log into the database by itself every few thousand pages, but starts the log afresh only when
 /// no reader happens to look at it. Under steady reading that moment never comes, and the log grows without end:
 /// so past the limit the writer makes the moment, by waiting for the readers of the present.
 pub(super) struct Checkpoint {

@@ -14,8 +14,15 @@ use std::time::Duration;
 /// Prepared statements kept for each connection. All of Thicket's statements fit.
 const STATEMENT_CACHE: usize = 512;
 
-/// Page cache of one connection, in KiB. Five connections stay below 10 MiB.
-const CACHE_KIB: i64 = 2000;
+/// Page cache of a reader, in KiB.
+const READER_CACHE_KIB: i64 = 2_000;
+
+/// Page cache of the writer, in KiB: a write touches some pages of each index, and what is not here is read again.
+const WRITER_CACHE_KIB: i64 = 16_000;
+
+/// Pages in the log before they are copied into the database. A page that was written many times meanwhile is copied
+/// once; a start after a crash reads as many.
+const CHECKPOINT_PAGES: i64 = 4_000;
 
 /// A connection to the embedded file. The mutex is never waited for: each connection has a thread of its own,
 /// and is only there so that an operation's future may be `Send`.
@@ -35,19 +42,20 @@ impl LiteConn {
             _ => (),
         }
         let connection = Self::connect(path)?;
-        let conn = Self::with(connection, busy_timeout)?;
+        let conn = Self::with(connection, busy_timeout, WRITER_CACHE_KIB)?;
         // In memory is kept what undoes one of the operations that are committed together: as a file it took a third
         // of the time of a write.
-        conn.script(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;",
-        )?;
+        conn.script(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; \
+             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+        ))?;
         Ok(conn)
     }
 
     /// Opens the file, which must exist, for reading only.
     pub(super) fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Self> {
         // Not opened as read-only, which could not create the shared memory of the log when it comes first.
-        let conn = Self::with(Self::connect(path)?, busy_timeout)?;
+        let conn = Self::with(Self::connect(path)?, busy_timeout, READER_CACHE_KIB)?;
         conn.script("PRAGMA query_only = ON;")?;
         Ok(conn)
     }
@@ -60,7 +68,7 @@ impl LiteConn {
         .map_err(|e| error::from_lite(&e, "open"))
     }
 
-    fn with(connection: Connection, busy_timeout: Duration) -> Result<Self> {
+    fn with(connection: Connection, busy_timeout: Duration, cache_kib: i64) -> Result<Self> {
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         let conn = Self {
             connection: Mutex::new(connection),
@@ -77,7 +85,7 @@ impl LiteConn {
             // No memory map: its pages count as our memory, and a disk error in it kills the process.
             .and_then(|_| {
                 connection.execute_batch(&format!(
-                    "PRAGMA mmap_size = 0; PRAGMA cache_size = -{CACHE_KIB};"
+                    "PRAGMA mmap_size = 0; PRAGMA cache_size = -{cache_kib};"
                 ))
             })
             .map_err(|e| error::from_lite(&e, "open"));

@@ -1,15 +1,16 @@
 //! The one writer: group commit.
 //!
-//! Making a commit durable costs the same for one operation as for a hundred, so the writer takes what waits,
-//! gives every operation a savepoint of its own in one transaction, commits, and only then answers all of them.
+//! Making a commit durable costs the same for one operation as for a hundred, so the writer takes what waits, and
+//! what comes while it works, gives every operation a savepoint of its own in one transaction, commits, and only then
+//! answers all of them.
 
 use super::checkpoint::Checkpoint;
 use super::job::Job;
 use crate::conn::Inner;
+use crate::lite::LiteConn;
 use crate::tickets::messages::INDEX_TEXTS;
 use crate::{Conn, Error, Result};
 use crossbeam_channel::Receiver;
-use std::collections::VecDeque;
 
 /// Serves the queue until its last sender is gone.
 pub(super) fn run(
@@ -18,37 +19,36 @@ pub(super) fn run(
     batch: usize,
     mut checkpoint: Checkpoint,
 ) {
+    let Inner::Lite(lite) = &conn.0 else {
+        return;
+    };
     while let Ok(first) = queue.recv() {
-        let mut waiting = VecDeque::from([first]);
-        waiting.extend(queue.try_iter().take(batch.saturating_sub(1)));
-        while !waiting.is_empty() {
-            commit_group(conn, &mut waiting);
+        match lite.control("BEGIN IMMEDIATE") {
+            Ok(()) => commit_group(conn, lite, first, queue, batch),
+            Err(error) => first.answer(Err(error)),
         }
         checkpoint.after_commit(conn);
     }
     checkpoint.last(conn);
 }
 
-/// Runs operations off the queue in one transaction, commits it and answers them. An engine error that ends the
-/// transaction ends the group early; the rest stays in the queue for the next one.
-fn commit_group(conn: &Conn, waiting: &mut VecDeque<Box<dyn Job>>) {
-    let Inner::Lite(lite) = &conn.0 else {
-        return;
-    };
-    if let Err(error) = lite.control("BEGIN IMMEDIATE") {
-        for job in waiting.drain(..) {
-            job.answer(Err(error.clone()));
-        }
-        return;
-    }
-    let mut done = Vec::with_capacity(waiting.len());
+/// Runs operations in the open transaction until none waits, or there are enough of them, commits it and answers
+/// them. An engine error that ends the transaction ends the group early.
+fn commit_group(
+    conn: &Conn,
+    lite: &LiteConn,
+    first: Box<dyn Job>,
+    queue: &Receiver<Box<dyn Job>>,
+    batch: usize,
+) {
+    let mut done = Vec::new();
     let mut outcome = Ok(());
-    while let Some(mut job) = waiting.pop_front() {
-        outcome = run_in_savepoint(conn, job.as_mut());
+    let mut next = Some(first);
+    while let Some(mut job) = next {
+        outcome = run_in_savepoint(conn, lite, job.as_mut());
         done.push(job);
-        if outcome.is_err() {
-            break;
-        }
+        let is_full = outcome.is_err() || done.len() >= batch;
+        next = if is_full { None } else { queue.try_recv().ok() };
     }
     let outcome = outcome
         .and_then(|()| lite.control(INDEX_TEXTS))
@@ -65,10 +65,7 @@ fn commit_group(conn: &Conn, waiting: &mut VecDeque<Box<dyn Job>>) {
 }
 
 /// An error here is one of the transaction as a whole; the operation keeps its own.
-fn run_in_savepoint(conn: &Conn, job: &mut dyn Job) -> Result<()> {
-    let Inner::Lite(lite) = &conn.0 else {
-        return Ok(());
-    };
+fn run_in_savepoint(conn: &Conn, lite: &LiteConn, job: &mut dyn Job) -> Result<()> {
     lite.control("SAVEPOINT operation")?;
     let keep = job.run(conn);
     lite.reset();

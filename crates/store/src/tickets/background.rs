@@ -31,7 +31,6 @@ statements! {
           AND (sla_warned_minutes IS NULL OR sla_warned_minutes > ?4) ORDER BY sla_due_at LIMIT ?5";
     DELETED = "SELECT project_id, id, number FROM ticket WHERE deleted_at IS NOT NULL AND deleted_at < ?1 \
                ORDER BY deleted_at LIMIT ?2 /*lock*/";
-    ERASE_TEXTS = "DELETE FROM ticket_text WHERE project_id = ?1 AND ticket_id = ?2";
     ERASE_TAGS = "DELETE FROM ticket_tag WHERE project_id = ?1 AND ticket_id = ?2";
     ERASE_MESSAGES = "DELETE FROM ticket_message WHERE project_id = ?1 AND ticket_id = ?2";
     ERASE_REPLY_JOB = "DELETE FROM reply_job WHERE project_id = ?1 AND ticket_id = ?2";
@@ -203,7 +202,7 @@ pub async fn erase_deleted(c: &Conn, env: &Env, before: Timestamp, limit: i64) -
     for (project, id, number) in &deleted {
         media::release(c, *project, *id, env.now()).await?;
         for statement in [
-            ERASE_TEXTS,
+            rows::DROP_TEXTS,
             ERASE_TAGS,
             ERASE_MESSAGES,
             ERASE_REPLY_JOB,

@@ -13,7 +13,7 @@ use crate::{Conn, Engine, Result, Value, params};
 use model::pagination::Page;
 use model::tickets::{Assignee, Filters, Order, OrderColumn, Search, Ticket};
 use model::{OrganizationId, ProjectId, RoleId, TicketId, UserId};
-use serde_json::json;
+use serde_json::Value as Json;
 use statements::{
     Driver, MERGED_POSTGRES, MERGED_SQLITE, ORDERS, POSTGRES, ROLES_POSTGRES, ROLES_SQLITE, SORTED,
     USERS_POSTGRES, USERS_SQLITE, WALKED,
@@ -270,7 +270,7 @@ pub(super) fn assignee_word(assignee: &Option<Assignee>) -> String {
 /// A JSON array of texts; `None` for an empty one: no condition.
 fn list_of<T: Display>(items: impl IntoIterator<Item = T>) -> Option<String> {
     let texts: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    (!texts.is_empty()).then(|| json!(texts).to_string())
+    (!texts.is_empty()).then(|| Json::from(texts).to_string())
 }
 
 /// The addresses of people and the names of roles: two look-ups, however many tickets.

@@ -260,7 +260,7 @@ pub(super) async fn insert(
     c.exec_one(INSERT, values).await?;
     insert_text(c, project, it).await?;
     let document = new.rich_content.as_ref();
-    media::bind(c, project, it.id, &it.content, document).await?;
+    media::bind_new(c, project, it.id, &it.content, document).await?;
     if !it.is_private && it.side != Side::Customer {
         let answer = params![project, it.ticket_id, it.id, it.created_at];
         c.exec(NOTE_RESPONSE, answer).await?;
@@ -313,7 +313,7 @@ pub async fn edit_message(
     message.version += 1;
     save(c, scene.project, &message).await?;
     insert_text(c, scene.project, &message).await?;
-    media::bind(
+    media::bind_anew(
         c,
         scene.project,
         message.id,

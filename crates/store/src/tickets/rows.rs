@@ -143,7 +143,9 @@ statements! {
                     WHERE project_id = ?1 AND id = ?2";
     DELETE = "UPDATE ticket SET deleted_at = ?3, deleted_by = ?4, assignee = '' WHERE project_id = ?1 AND id = ?2";
     DROP_TAGS = "DELETE FROM ticket_tag WHERE project_id = ?1 AND ticket_id = ?2";
-    DROP_TEXTS = "DELETE FROM ticket_text WHERE project_id = ?1 AND ticket_id = ?2";
+    /// Its own text and its messages'.
+    DROP_TEXTS = "DELETE FROM ticket_text WHERE project_id = ?1 AND (source_id = ?2 OR source_id IN \
+                    (SELECT id FROM ticket_message WHERE project_id = ?1 AND ticket_id = ?2))";
     DROP_TEXT = "DELETE FROM ticket_text WHERE project_id = ?1 AND source_id = ?2";
     INSERT_TAG = "INSERT INTO ticket_tag (project_id, name, ticket_id) VALUES (?1, ?2, ?3) \
                   ON CONFLICT (project_id, name, ticket_id) DO NOTHING";

@@ -230,7 +230,7 @@ tables! {
     "event" ["seq"] where "created_at <= ?2" {
         "seq": Int, "kind": Text, "distinct_id": Text, "properties": Json, "is_hidden": Bool, "created_at": Time,
     }
-    "activity" ["id"] where "created_at <= ?2" {
+    "activity" ["created_at", "id"] where "created_at <= ?2" {
         "id": Uuid, "scope": Text, "item_id": Text, "activity": Text, "user_id": User, "detail": Json, "client": Text,
         "created_at": Time,
     }
