@@ -78,6 +78,18 @@ test("no page of the app, and no section of the settings, is left out", () => {
   expect(missing.map(({ name }) => name)).toEqual([]);
 });
 
+test("a source is as wide as a phone, and can be closed there", async () => {
+  const width = 390;
+  const page = await signIn(browser, server, { viewport: { width, height: 844 } });
+  await page.goto(`/project/1/chat/${stage.conversation}`);
+  const sources = page.getByRole("list", { name: "Sources" });
+  await sources.getByRole("button").first().click();
+  await page.getByRole("region", { name: "Source", exact: true }).waitFor();
+  const box = await page.getByLabel("Close the source").boundingBox();
+  expect(box && box.x + box.width).toBeLessThan(width);
+  await closeWindow(page);
+});
+
 describe("what is opened over the page", () => {
   const focused = "document.activeElement?.outerHTML.slice(0, 120)";
 
