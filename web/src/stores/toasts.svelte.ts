@@ -10,6 +10,8 @@ export interface Toast {
 const SHOWN_MS = 6_000;
 /** Who has something to decide, or an error to read, gets more time. */
 const SHOWN_LONGER_MS = 12_000;
+/** Who works fast is not to have the list covered: of what went well only the last are shown. Errors all stay. */
+const PLAIN_MAX = 2;
 
 class Toasts {
   list: Toast[] = $state([]);
@@ -19,6 +21,8 @@ class Toasts {
     const { tone = "plain", action } = options;
     const id = this.#next++;
     this.list.push({ id, text, tone, action });
+    const plain = this.list.filter((toast) => toast.tone === "plain");
+    plain.slice(0, -PLAIN_MAX).forEach((toast) => this.dismiss(toast.id));
     const longer = action !== undefined || tone === "danger";
     setTimeout(() => this.dismiss(id), longer ? SHOWN_LONGER_MS : SHOWN_MS);
   }
