@@ -12,11 +12,15 @@ const activity = (change: Partial<Activity>): Activity => ({
   detail: {},
   ...change,
 });
+const ada = { id: 7, email: "ada@example.com" } as NonNullable<Activity["user"]>;
+const assignee = { field: "assignee", before: null, after: { type: "user", id: 7, user: ada } };
 const status = { field: "status", before: "new", after: "on_hold" };
 
 test("every row of the log has a sentence", () => {
   for (const [change, sentence] of [
     [{ detail: { changes: [status] } }, "set the status to on hold"],
+    [{ detail: { changes: [assignee] }, user: ada }, "took it"],
+    [{ detail: { changes: [assignee] } }, "assigned it to ada@example.com"],
     [{ activity: "commented", detail: { changes: [] } }, "wrote a comment"],
     [{ activity: "secret_revealed", scope: "Project" }, "looked at the identity secret"],
     [{ scope: "Project", detail: { changes: [] } }, "changed the settings"],

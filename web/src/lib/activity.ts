@@ -12,7 +12,9 @@ export function describe(activity: Activity, nameOf = nameOfAssignee): string | 
   if (activity.activity === "created") return activity.user ? "opened the ticket" : null;
   if (activity.activity === "merged") return "merged tickets";
   if (activity.activity === "deleted") return "deleted the ticket";
-  const parts = changes.map((one) => describeChange(one, nameOf)).filter((part) => part !== null);
+  const parts = changes
+    .map((one) => describeChange(one, nameOf, activity.user?.id))
+    .filter((part) => part !== null);
   return parts.length > 0 ? parts.join(" and ") : null;
 }
 
@@ -21,14 +23,20 @@ function nameOfAssignee(assignee: Assignee): string {
   return assignee.user?.email ?? "somebody";
 }
 
-function describeChange({ field, after }: Change, nameOf: typeof nameOfAssignee): string | null {
+function describeChange(
+  { field, after }: Change,
+  nameOf: typeof nameOfAssignee,
+  by: number | undefined,
+): string | null {
   if (field === "status") return `set the status to ${word(STATUS_WORDS, after)}`;
   if (field === "priority") {
     return after ? `set the priority to ${word(PRIORITY_WORDS, after)}` : "removed the priority";
   }
   if (field === "assignee") {
     if (!after) return "unassigned it";
-    return `assigned it to ${nameOf(after as Assignee)}`;
+    const assignee = after as Assignee;
+    if (assignee.type === "user" && assignee.id === by) return "took it";
+    return `assigned it to ${nameOf(assignee)}`;
   }
   if (field === "snoozed_until")
     return after ? `snoozed it until ${until(String(after))}` : "brought it back";
@@ -53,12 +61,12 @@ const DONE: Record<string, string> = {
 };
 
 /** A row of the project's log, as the rest of a sentence that begins with who did it. Every row has one. */
-export function describeInLog(activity: Activity): string {
+export function describeInLog(activity: Activity, nameOf = nameOfAssignee): string {
   const { activity: done, detail } = activity;
   if (done === "key_created") return `made the project key “${detail.name}”`;
   if (done === "key_revoked") return `revoked the project key “${detail.name}”`;
   if (activity.scope === "Project" && done === "updated") return "changed the settings";
-  return describe(activity) ?? DONE[done] ?? done.replace(/_/g, " ");
+  return describe(activity, nameOf) ?? DONE[done] ?? done.replace(/_/g, " ");
 }
 
 /** Names of settings that are not what their words say. */

@@ -6,6 +6,7 @@ import * as api from "~/api/tickets";
 import type { NewReply, Status, Ticket, TicketMessage } from "~/api/tickets";
 import { outbox, type Outgoing } from "./outbox.svelte";
 import { presence, type Viewer } from "./presence.svelte";
+import { fullName } from "./assignees.svelte";
 import { session } from "./session.svelte";
 import { tickets } from "./tickets.svelte";
 
@@ -274,6 +275,12 @@ class Thread {
 
 export function isByCustomer(message: TicketMessage): boolean {
   return message.author_type === "customer" && !message.is_private;
+}
+
+/** Who wrote it: somebody of the team by the whole name, as everywhere else. */
+export function authorOf({ author_type, author_name, created_by }: TicketMessage): string {
+  const isOfTeam = created_by !== null && author_type !== "customer" && author_type !== "AI";
+  return isOfTeam ? fullName(created_by) : author_name;
 }
 
 /** Written by the person who looks. */
