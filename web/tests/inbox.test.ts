@@ -221,6 +221,65 @@ test("a ticket is put off in plain words", async () => {
   expect(until.getHours()).toBe(9);
 });
 
+test("what is snoozed makes room for the next, and is not come back to until it wakes", async () => {
+  const names = ["Nora Nap", "Nils Nap", "Nina Nap"];
+  const made = [];
+  for (const name of names) made.push(await server.ticket(name, "Zzz."));
+  const [oldest, middle, newest] = made.map(({ ticket_number: number }) => `/${number}?`);
+  await openInbox(page, "open", "?q=Nap&sort=-created_at");
+  await expect.poll(() => row(page, " Nap").count()).toBe(3);
+  const isAt = (place = "") => page.waitForURL((url) => url.href.includes(place));
+  await page.keyboard.press("j");
+  await isAt(newest);
+  await page.keyboard.press("j");
+  await isAt(middle);
+  await composer(page).waitFor();
+  await page.keyboard.press("s");
+  await page.getByRole("combobox", { name: "Snooze until" }).fill("tomorrow 9");
+  await page.keyboard.press("Enter");
+  await isAt(oldest);
+  await row(page, "Nils Nap").getByText("tomorrow").waitFor();
+  await page.keyboard.press("k");
+  await page.keyboard.press("k");
+  await isAt(newest);
+  await composer(page).waitFor();
+  await page.keyboard.press("e");
+  await isAt(oldest);
+  await page.keyboard.press("e");
+  await page.waitForURL(/\/open\?/);
+});
+
+test("after sending and resolving, keys are commands at the next ticket", async () => {
+  const last = await server.ticket("Kurt Keys", "First.");
+  const first = await server.ticket("Kira Keys", "Second.");
+  await openInbox(page, "open", "?q=Keys");
+  await row(page, "Kira Keys").getByRole("link").click();
+  await composer(page).waitFor();
+  await page.keyboard.press("r");
+  await page.keyboard.type("Done.");
+  await page.keyboard.press("ControlOrMeta+Shift+Enter");
+  await page.waitForURL((url) => url.pathname.endsWith(`/${last.ticket_number}`));
+  await messages(page).getByText("First.").waitFor();
+  await page.keyboard.press("i");
+  await expect.poll(async () => (await server.find(last)).assignee).not.toBeNull();
+  expect(await composer(page).textContent()).toBe("");
+  await expect.poll(async () => (await server.find(first)).status).toBe("resolved");
+});
+
+test("from the search one goes on into what it has found, without waiting for it", async () => {
+  const ticket = await server.ticket("Quentin Query", "My word is quagga.");
+  for (const key of ["Enter", "ArrowDown"]) {
+    await openInbox(page);
+    await row(page, "Quentin Query").waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("quagga");
+    await page.keyboard.press(key);
+    await page.waitForURL(new RegExp(`/${ticket.ticket_number}\\?q=quagga$`));
+    await composer(page).waitFor();
+    await page.keyboard.press("u");
+  }
+});
+
 test("the command menu finds actions and tickets", async () => {
   const ticket = await server.ticket("Menu Person", "Find me by my unusual word: zygote.");
   await page.keyboard.press("ControlOrMeta+k");

@@ -43,6 +43,10 @@ function trait(ticket: Ticket, name: string): string {
   return typeof value === "string" ? value.trim() : "";
 }
 
+/** Nobody has to look at it before some moment. */
+export const isAsleep = ({ snoozed_until, status }: Ticket) =>
+  snoozed_until !== null && status !== "resolved";
+
 /** What the customer is called: by name, else by address, else not at all. */
 export function customerName(ticket: Ticket): string {
   const property = ticket.person?.properties["name"];

@@ -26,6 +26,8 @@ class TicketList {
 
   /** The reader is at the very top: there new tickets may push the others down. */
   isAtTop = true;
+  /** Ends when what was asked for last is there, or could not be had. */
+  reading: Promise<void> = Promise.resolve();
 
   #project = 0;
   #query: TicketQuery = {};
@@ -53,7 +55,7 @@ class TicketList {
     this.#sort = sort;
     this.chosen = new Set();
     this.#anchor = null;
-    void this.reload();
+    this.reading = this.reload();
   }
 
   /** Reads the list from its beginning. What is shown stays until the answer is there. */

@@ -20,6 +20,7 @@ export interface InboxScene {
   move: (by: number) => void;
   next: () => void;
   resolve: () => void;
+  snooze: (ids: string[], until: string) => void;
   suggest: () => void;
   useSuggestion: () => void;
   sendSuggestion: () => void;
@@ -117,7 +118,7 @@ function moving({ move, back, ticket, toggleRail }: InboxScene): Command[] {
 }
 
 function working(scene: InboxScene): Command[] {
-  const { projectId, targets, ticket, resolve, write, suggest } = scene;
+  const { projectId, targets, ticket, resolve, snooze, write, suggest } = scene;
   if (targets().length === 0) return [];
   const many = ticketList.chosen.size;
   const group = many > 0 ? `${many} selected` : "This ticket";
@@ -249,7 +250,7 @@ function working(scene: InboxScene): Command[] {
       id: `snooze-${label}`,
       title: `Snooze: ${label} (${until(time)})`,
       group,
-      run: () => void change(projectId, targets(), { snoozed_until: time }),
+      run: () => snooze(targets(), time),
     });
   }
   return found;
