@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Message } from "~/api/conversations";
-import { entriesOf, openForm, wordsOf } from "./thread.ts";
+import { entriesOf, inWords, openForm, wordsOf } from "./thread.ts";
 
 const human = (id: string, content: string) =>
   ({
@@ -63,4 +63,11 @@ test("a form is open until it has a result or somebody writes on", () => {
 test("names of tools are read as words", () => {
   expect(wordsOf("search_docs")).toBe("Search docs");
   expect(wordsOf("openTicket")).toBe("Open ticket");
+});
+
+test("the command that calls a person is shown in words, and nothing else is touched", () => {
+  expect(inWords("/ticket")).toBe("Talk to a person");
+  expect(inWords("/ticket My mails\nare gone")).toBe("Talk to a person: My mails\nare gone");
+  expect(inWords("/tickets are what?")).toBe("/tickets are what?");
+  expect(inWords("  indented")).toBe("  indented");
 });

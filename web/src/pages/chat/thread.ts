@@ -81,3 +81,10 @@ export function lastQuestion(messages: Message[]): string | null {
   const found = messages.findLast((message) => message.type === "human");
   return found?.type === "human" ? found.content : null;
 }
+
+/** What somebody has written; the command that calls a person, in the words of its button. */
+export function inWords(content: string): string {
+  const command = /^\/ticket(?:\s+(.*))?$/s.exec(content.trim());
+  if (!command) return content;
+  return command[1] ? `Talk to a person: ${command[1]}` : "Talk to a person";
+}
