@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The log is emptied when it is longer than this, in bytes.
-const LIMIT: u64 = 24 * 1024 * 1024;
+const LIMIT: u64 = 16 * 1024 * 1024;
 
 /// How long a checkpoint may wait for readers. Writes wait with it.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -22,7 +22,7 @@ const WRITER_CACHE_KIB: i64 = 16_000;
 
 /// Pages in the log before they are copied into the database. A page that was written many times meanwhile is copied
 /// once; a start after a crash reads as many.
-const CHECKPOINT_PAGES: i64 = 4_000;
+const CHECKPOINT_PAGES: i64 = 3_000;
 
 /// A connection to the embedded file. The mutex is never waited for: each connection has a thread of its own,
 /// and is only there so that an operation's future may be `Send`.
