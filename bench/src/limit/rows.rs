@@ -193,7 +193,7 @@ impl Reader {
     }
 }
 
-/// Commits together what waits and what comes meanwhile, and then answers; as thicket's writer does.
+/// Commits together what waits, and then answers; as thicket's writer does.
 fn write(mut connection: Connection, queue: &Receiver<Write>) {
     // The next place in a conversation that has no other messages.
     let mut position = 0;
@@ -214,7 +214,8 @@ fn commit(
 ) -> rusqlite::Result<Vec<Write>> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let mut group = Vec::new();
+    let size = BATCH.min(1 + queue.len());
+    let mut group = Vec::with_capacity(size);
     {
         let insert = "INSERT INTO message VALUES (-1, ?1, ?2)";
         let mut insert = transaction.prepare_cached(insert)?;
@@ -224,8 +225,8 @@ fn commit(
             *position += 1;
             insert.execute(params![*position, text])?;
             group.push(write);
-            let is_full = group.len() >= BATCH;
-            next = if is_full { None } else { queue.try_recv().ok() };
+            let is_over = group.len() >= size;
+            next = if is_over { None } else { queue.try_recv().ok() };
         }
     }
     transaction.commit()?;

@@ -1,8 +1,8 @@
 //! The one writer: group commit.
 //!
-//! Making a commit durable costs the same for one operation as for a hundred, so the writer takes what waits, and
-//! what comes while it works, gives every operation a savepoint of its own in one transaction, commits, and only then
-//! answers all of them.
+//! Making a commit durable costs the same for one operation as for a hundred, so the writer takes what waits, gives
+//! every operation a savepoint of its own in one transaction, commits, and only then answers all of them. What comes
+//! meanwhile is for the next group: taken in too, it would let those wait who could ask anew, and fewer be served.
 
 use super::checkpoint::Checkpoint;
 use super::job::Job;
@@ -32,8 +32,8 @@ pub(super) fn run(
     checkpoint.last(conn);
 }
 
-/// Runs operations in the open transaction until none waits, or there are enough of them, commits it and answers
-/// them. An engine error that ends the transaction ends the group early.
+/// Runs in the open transaction the first operation and those that wait with it, as many as are enough, commits it and
+/// answers them. An engine error that ends the transaction ends the group early; the rest stays in the queue.
 fn commit_group(
     conn: &Conn,
     lite: &LiteConn,
@@ -41,14 +41,15 @@ fn commit_group(
     queue: &Receiver<Box<dyn Job>>,
     batch: usize,
 ) {
-    let mut done = Vec::new();
+    let size = batch.min(1 + queue.len());
+    let mut done = Vec::with_capacity(size);
     let mut outcome = Ok(());
     let mut next = Some(first);
     while let Some(mut job) = next {
         outcome = run_in_savepoint(conn, lite, job.as_mut());
         done.push(job);
-        let is_full = outcome.is_err() || done.len() >= batch;
-        next = if is_full { None } else { queue.try_recv().ok() };
+        let is_over = outcome.is_err() || done.len() >= size;
+        next = if is_over { None } else { queue.try_recv().ok() };
     }
     let outcome = outcome
         .and_then(|()| lite.control(INDEX_TEXTS))
