@@ -124,7 +124,9 @@ pub(crate) async fn import(context: &Context, command: ImportCommand) -> anyhow:
                 .undo()
                 .await
                 .with_context(|| format!("project {id} is incomplete, and could not be removed"))?;
-            return Err(error.context("nothing was imported"));
+            return Err(error.context(
+                "the project was not imported; people and an organisation that came with it may stay",
+            ));
         }
     };
     let mut facts = Facts::new().with("project", id.0);
