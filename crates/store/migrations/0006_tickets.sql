@@ -65,9 +65,10 @@ CREATE TABLE ticket (
   PRIMARY KEY (project_id, id)
 );
 CREATE UNIQUE INDEX ticket_number ON ticket (project_id, number);
--- The list's orders; the others sort what the filters leave.
+-- The list's orders; the others sort what the filters leave. What only counts reads the index alone, and for that SQLite
+-- wants every column of the condition in it, also where the index holds nothing else.
 CREATE INDEX ticket_updated ON ticket (project_id, updated_at DESC, number DESC) WHERE deleted_at IS NULL;
-CREATE INDEX ticket_created ON ticket (project_id, created_at DESC, number DESC) WHERE deleted_at IS NULL;
+CREATE INDEX ticket_created ON ticket (project_id, created_at DESC, number DESC, deleted_at) WHERE deleted_at IS NULL;
 CREATE INDEX ticket_status ON ticket (project_id, status, updated_at DESC, number DESC) WHERE deleted_at IS NULL;
 CREATE INDEX ticket_assignee ON ticket (project_id, assignee, updated_at DESC, number DESC) WHERE deleted_at IS NULL;
 CREATE INDEX ticket_due ON ticket (project_id, (sla_due_at IS NULL), sla_due_at) WHERE deleted_at IS NULL;

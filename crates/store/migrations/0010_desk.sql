@@ -22,9 +22,9 @@ INSERT INTO ticket_tally (project_id, status, priority, assignee, channel_source
 DROP TABLE ticket_total;
 
 -- Badges and lists of what is due or snoozed: only these tickets have a place here, and the badge needs nothing else.
-CREATE INDEX ticket_due_badge ON ticket (project_id, sla_due_at, status, unread_team_count)
+CREATE INDEX ticket_due_badge ON ticket (project_id, sla_due_at, status, unread_team_count, deleted_at)
   WHERE sla_due_at IS NOT NULL AND deleted_at IS NULL;
-CREATE INDEX ticket_snoozed_badge ON ticket (project_id, snoozed_until, status, unread_team_count)
+CREATE INDEX ticket_snoozed_badge ON ticket (project_id, snoozed_until, status, unread_team_count, deleted_at)
   WHERE snoozed_until IS NOT NULL AND deleted_at IS NULL;
 
 CREATE TABLE ticket_view (
@@ -114,7 +114,7 @@ CREATE TABLE availability (
 ALTER TABLE ticket_message ADD COLUMN source_comment UUID;
 ALTER TABLE ticket_message ADD COLUMN is_task BOOLEAN NOT NULL DEFAULT FALSE;
 -- A project's newest messages, and how many of which side a period has.
-CREATE INDEX ticket_message_recent ON ticket_message (project_id, created_at DESC, id DESC, side, is_private)
+CREATE INDEX ticket_message_recent ON ticket_message (project_id, created_at DESC, id DESC, side, is_private, is_deleted)
   WHERE NOT is_deleted;
 
 -- Uploaded files. The bytes are in the object store, under <project>/<id>.

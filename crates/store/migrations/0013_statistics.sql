@@ -16,9 +16,9 @@ WHERE EXISTS (
         AND NOT answer.is_deleted AND NOT answer.is_private AND answer.side <> 'customer'));
 
 -- Everything that a period's figures are made of, so that no row of a table is looked at.
-CREATE INDEX ticket_responded ON ticket (project_id, first_response_at, created_at)
+CREATE INDEX ticket_responded ON ticket (project_id, first_response_at, created_at, deleted_at)
   WHERE first_response_at IS NOT NULL AND deleted_at IS NULL;
-CREATE INDEX ticket_resolved ON ticket (project_id, resolved_at, created_at, ai_resolved)
+CREATE INDEX ticket_resolved ON ticket (project_id, resolved_at, created_at, ai_resolved, merged_into_id, deleted_at)
   WHERE resolved_at IS NOT NULL AND merged_into_id IS NULL AND deleted_at IS NULL;
-CREATE INDEX ticket_promised ON ticket (project_id, sla_due_at, resolved_at)
+CREATE INDEX ticket_promised ON ticket (project_id, sla_due_at, resolved_at, deleted_at)
   WHERE sla_due_at IS NOT NULL AND deleted_at IS NULL;

@@ -34,8 +34,8 @@ macro_rules! ids {
           WHERE own.project_id = person.project_id AND own.person_id = person.id)"
     };
     (postgres) => {
-        "CAST((SELECT json_agg(own.distinct_id ORDER BY own.position) FROM person_distinct_id own \
-               WHERE own.project_id = person.project_id AND own.person_id = person.id) AS TEXT)"
+        "CAST(COALESCE((SELECT json_agg(own.distinct_id ORDER BY own.position) FROM person_distinct_id own \
+               WHERE own.project_id = person.project_id AND own.person_id = person.id), '[]') AS TEXT)"
     };
 }
 

@@ -1,10 +1,11 @@
 //! Every statement of every module, prepared on both engines.
 
-use crate::Result;
 use crate::conn::Inner;
 use crate::migrate::MIGRATIONS;
 use crate::statements::STATEMENTS;
 use crate::testing::TestStore;
+use crate::tickets::{rows, statistics};
+use crate::{Engine, Result};
 use std::collections::BTreeSet;
 
 crate::on_both_engines! {
@@ -35,6 +36,43 @@ async fn describe(store: &TestStore, sql: &'static str) -> Result<(Vec<String>, 
             })
         })
         .await
+}
+
+/// How SQLite would carry out a statement; without a store's figures, as everywhere.
+async fn plan(store: &TestStore, sql: &'static str) -> Vec<String> {
+    let plan = store.read(move |c| {
+        Box::pin(async move {
+            match &c.0 {
+                Inner::Lite(lite) => lite.plan(sql).map_err(crate::Error::internal),
+                Inner::Pg(_) => Ok(Vec::new()),
+            }
+        })
+    });
+    plan.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_period_is_counted_from_indexes_alone() {
+    let test = "a_period_is_counted_from_indexes_alone";
+    let opened = TestStore::open(Engine::Sqlite, test).await.unwrap();
+    let store = opened.unwrap();
+    for statement in statistics::ALL {
+        let plan = plan(&store, statement.sql).await;
+        let is_covered = plan
+            .iter()
+            .any(|step| step.contains("USING COVERING INDEX"));
+        assert!(is_covered, "{}: {plan:?}", statement.name);
+    }
+}
+
+#[tokio::test]
+async fn the_texts_of_a_ticket_are_found_without_a_walk_through_the_project() {
+    let test = "the_texts_of_a_ticket_are_found_without_a_walk_through_the_project";
+    let opened = TestStore::open(Engine::Sqlite, test).await.unwrap();
+    let store = opened.unwrap();
+    let plan = plan(&store, rows::DROP_TEXTS_OF_MESSAGES).await;
+    let is_sought = |step: &String| step.contains("(project_id=? AND source_id=?)");
+    assert!(plan.iter().any(is_sought), "{plan:?}");
 }
 
 async fn every_statement_can_be_prepared(store: TestStore) {

@@ -207,6 +207,15 @@ impl LiteConn {
         ))
     }
 
+    /// How a statement would be carried out: the steps of its plan.
+    #[cfg(test)]
+    pub(crate) fn plan(&self, sql: &str) -> rusqlite::Result<Vec<String>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+        let steps = statement.raw_query().mapped(|step| step.get("detail"));
+        steps.collect()
+    }
+
     /// Whether a transaction is open. Some errors (disk full) end it behind our back.
     pub(super) fn in_transaction(&self) -> bool {
         !self.connection().is_autocommit()

@@ -202,7 +202,8 @@ pub async fn erase_deleted(c: &Conn, env: &Env, before: Timestamp, limit: i64) -
     for (project, id, number) in &deleted {
         media::release(c, *project, *id, env.now()).await?;
         for statement in [
-            rows::DROP_TEXTS,
+            rows::DROP_TEXT,
+            rows::DROP_TEXTS_OF_MESSAGES,
             ERASE_TAGS,
             ERASE_MESSAGES,
             ERASE_REPLY_JOB,

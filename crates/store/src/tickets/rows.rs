@@ -143,9 +143,8 @@ statements! {
                     WHERE project_id = ?1 AND id = ?2";
     DELETE = "UPDATE ticket SET deleted_at = ?3, deleted_by = ?4, assignee = '' WHERE project_id = ?1 AND id = ?2";
     DROP_TAGS = "DELETE FROM ticket_tag WHERE project_id = ?1 AND ticket_id = ?2";
-    /// Its own text and its messages'.
-    DROP_TEXTS = "DELETE FROM ticket_text WHERE project_id = ?1 AND (source_id = ?2 OR source_id IN \
-                    (SELECT id FROM ticket_message WHERE project_id = ?1 AND ticket_id = ?2))";
+    DROP_TEXTS_OF_MESSAGES = "DELETE FROM ticket_text WHERE project_id = ?1 AND source_id IN \
+                                (SELECT id FROM ticket_message WHERE project_id = ?1 AND ticket_id = ?2)";
     DROP_TEXT = "DELETE FROM ticket_text WHERE project_id = ?1 AND source_id = ?2";
     INSERT_TAG = "INSERT INTO ticket_tag (project_id, name, ticket_id) VALUES (?1, ?2, ?3) \
                   ON CONFLICT (project_id, name, ticket_id) DO NOTHING";
@@ -455,6 +454,7 @@ pub(super) async fn delete(c: &Conn, ticket: &Ticket, by: Option<UserId>) -> Res
     c.exec_one(DELETE, params![project, id, ticket.deleted_at, by])
         .await?;
     c.exec(DROP_TAGS, params![project, id]).await?;
-    c.exec(DROP_TEXTS, params![project, id]).await?;
+    c.exec(DROP_TEXT, params![project, id]).await?;
+    c.exec(DROP_TEXTS_OF_MESSAGES, params![project, id]).await?;
     Ok(())
 }
