@@ -44,9 +44,7 @@ CREATE TABLE activity (
   created_at BIGINT NOT NULL,
   -- The order of the project's whole log, read from its end.
   PRIMARY KEY (project_id, created_at, id)
-)
-WITHOUT ROWID -- sqlite
-;
+);
 -- What is in it of one thing, of one kind of thing, or by one person.
 CREATE INDEX activity_list ON activity (project_id, scope, item_id, created_at DESC, id DESC);
 CREATE INDEX activity_scope ON activity (project_id, scope, created_at DESC, id DESC);

@@ -126,7 +126,7 @@ CREATE TABLE ticket_message (
   FOREIGN KEY (project_id, ticket_id) REFERENCES ticket (project_id, id)
 );
 -- One for all that is asked of a ticket's messages: every further index would be written with each message.
-CREATE INDEX ticket_message_list ON ticket_message (project_id, ticket_id, created_at, id, is_deleted, is_private);
+CREATE INDEX ticket_message_list ON ticket_message (project_id, ticket_id, created_at, id);
 
 -- What the search looks at: one row for a ticket (traits and subject), one for each of its messages that is not deleted.
 -- Without a foreign key, which would need an index of its own: the texts of a ticket are found by its messages.

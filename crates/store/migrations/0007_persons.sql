@@ -36,10 +36,9 @@ CREATE TABLE person_distinct_id (
   is_vouched BOOLEAN NOT NULL,
   PRIMARY KEY (project_id, distinct_id),
   FOREIGN KEY (project_id, person_id) REFERENCES person (project_id, id)
-)
-WITHOUT ROWID -- sqlite
-;
-CREATE INDEX person_distinct_id_of ON person_distinct_id (project_id, person_id, position);
+);
+-- Not WITHOUT ROWID: SQLite would then walk over the project's ids to find those of a person.
+CREATE INDEX person_distinct_id_of ON person_distinct_id (project_id, person_id, position, distinct_id);
 
 -- Persons that were merged into another: what they were, and whom their id leads to now.
 CREATE TABLE person_merge (

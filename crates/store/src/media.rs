@@ -59,9 +59,10 @@ statements! {
     USED_BY = "SELECT media_id FROM media_use WHERE project_id = ?1 AND message_id = ?2 ORDER BY media_id";
     DROP_USE = "DELETE FROM media_use WHERE project_id = ?1 AND media_id = ?2 AND message_id = ?3";
     IS_USED = "SELECT EXISTS (SELECT 1 FROM media_use WHERE project_id = ?1 AND media_id = ?2)";
-    USED_BY_TICKET = "SELECT DISTINCT u.media_id FROM ticket_message s \
-                        JOIN media_use u ON u.project_id = s.project_id AND u.message_id = s.id \
-                      WHERE s.project_id = ?1 AND s.ticket_id = ?2 ORDER BY u.media_id";
+    /// Sorted by whoever asks, and joined from the ticket's side: else SQLite would walk over the project.
+    USED_BY_TICKET = "SELECT u.media_id FROM ticket_message s CROSS JOIN media_use u \
+                      WHERE s.project_id = ?1 AND s.ticket_id = ?2 \
+                        AND u.project_id = s.project_id AND u.message_id = s.id";
     DROP_USES_OF_TICKET = "DELETE FROM media_use WHERE project_id = ?1 AND message_id IN \
                              (SELECT s.id FROM ticket_message s WHERE s.project_id = ?1 AND s.ticket_id = ?2)";
     DOOM = "UPDATE media SET doomed_at = ?3 WHERE project_id = ?1 AND id = ?2";
@@ -232,6 +233,7 @@ pub(crate) async fn release(
     now: Timestamp,
 ) -> Result<()> {
     let used: Vec<MediaId> = c.all(USED_BY_TICKET, params![project, ticket]).await?;
+    let used: BTreeSet<MediaId> = used.into_iter().collect();
     let mut locked = Vec::with_capacity(used.len());
     for id in used {
         let found: Option<bool> = c.find(LOCK, params![project, id]).await?;

@@ -18,13 +18,14 @@ statements! {
     /// what they like, so the latter counts only where the project itself has said it, and that the id is theirs; and
     /// where nothing speaks against it: not for a ticket with another address, nor for one whose customer the project
     /// vouched for, who needs no link.
+    /// Sorted by whoever asks, and joined from the person's side: else SQLite would walk over the project.
     TICKETS = "SELECT id FROM ticket WHERE project_id = ?1 AND deleted_at IS NULL AND contact_email = ?2 \
-               UNION SELECT t.id FROM person p \
-                 JOIN person_distinct_id d ON d.project_id = p.project_id AND d.person_id = p.id AND d.is_vouched \
-                 JOIN ticket t ON t.project_id = d.project_id AND t.distinct_id = d.distinct_id \
+               UNION ALL SELECT t.id FROM person p CROSS JOIN person_distinct_id d CROSS JOIN ticket t \
+                 WHERE p.project_id = ?1 AND p.vouched_email = ?2 \
+                   AND d.project_id = p.project_id AND d.person_id = p.id AND d.is_vouched \
+                   AND t.project_id = d.project_id AND t.distinct_id = d.distinct_id \
                    AND t.deleted_at IS NULL AND t.contact_email IS NULL \
-                   AND (t.identity_verified IS NULL OR NOT t.identity_verified) \
-                 WHERE p.project_id = ?1 AND p.vouched_email = ?2 ORDER BY 1";
+                   AND (t.identity_verified IS NULL OR NOT t.identity_verified)";
     LOCK_TICKET = "SELECT id FROM ticket WHERE project_id = ?1 AND id = ?2 AND deleted_at IS NULL /*lock*/";
     MOVE = "UPDATE ticket SET widget_session_id = ?3 WHERE project_id = ?1 AND id = ?2";
     ERASE = "DELETE FROM restore_token WHERE (project_id, digest) IN \
@@ -65,7 +66,9 @@ pub async fn create(
 /// # Errors
 /// When the store fails.
 pub async fn list_tickets(c: &Conn, project: ProjectId, email: &str) -> Result<Vec<TicketId>> {
-    c.all(TICKETS, params![project, email]).await
+    let mut tickets: Vec<TicketId> = c.all(TICKETS, params![project, email]).await?;
+    tickets.sort_unstable();
+    Ok(tickets)
 }
 
 /// Uses a token: its address' tickets go to the session, and no other token of the address is good any more.

@@ -4,7 +4,7 @@ use crate::conn::Inner;
 use crate::migrate::MIGRATIONS;
 use crate::statements::STATEMENTS;
 use crate::testing::TestStore;
-use crate::tickets::{rows, statistics};
+use crate::tickets::statistics;
 use crate::{Engine, Result};
 use std::collections::BTreeSet;
 
@@ -65,14 +65,55 @@ async fn a_period_is_counted_from_indexes_alone() {
     }
 }
 
+/// Modules of which every statement is about one thing, or the few that belong to it: none may look at all there are in a
+/// project to find them, however SQLite guesses without figures.
+const NARROW: &[&str] = &[
+    "activity",
+    "conversations",
+    "frames",
+    "idempotency",
+    "media",
+    "messages",
+    "persons/write",
+    "queue",
+    "restore",
+    "tickets/merge",
+    "tickets/messages",
+    "tickets/rows",
+    "tickets/solved",
+    "tickets/visitors",
+    "turns",
+];
+
+/// What they may walk over nevertheless.
+const WALKS: &[&str] = &[
+    // The whole log, in the order of an index.
+    "activity::LIST",
+    "activity::COUNT",
+    // One row for each project.
+    "persons/write::LOCK_TOTALS",
+    "persons/write::ADD_TO_TOTALS",
+    // The links of an hour.
+    "restore::LOCK",
+];
+
 #[tokio::test]
-async fn the_texts_of_a_ticket_are_found_without_a_walk_through_the_project() {
-    let test = "the_texts_of_a_ticket_are_found_without_a_walk_through_the_project";
+async fn what_belongs_to_one_thing_is_found_without_a_walk_through_the_project() {
+    let test = "what_belongs_to_one_thing_is_found_without_a_walk_through_the_project";
     let opened = TestStore::open(Engine::Sqlite, test).await.unwrap();
     let store = opened.unwrap();
-    let plan = plan(&store, rows::DROP_TEXTS_OF_MESSAGES).await;
-    let is_sought = |step: &String| step.contains("(project_id=? AND source_id=?)");
-    assert!(plan.iter().any(is_sought), "{plan:?}");
+    let mut walking = Vec::new();
+    for (name, sql) in all(&store) {
+        let module = name.split_once("::").map_or("", |(module, _)| module);
+        if !NARROW.contains(&module) {
+            continue;
+        }
+        let plan = plan(&store, sql).await;
+        if plan.iter().any(|step| step.contains("(project_id=?)")) {
+            walking.push(name);
+        }
+    }
+    assert_eq!(walking, WALKS);
 }
 
 async fn every_statement_can_be_prepared(store: TestStore) {
