@@ -44,7 +44,7 @@ CREATE TABLE restore_token (
   used_at BIGINT,
   PRIMARY KEY (project_id, digest)
 );
-CREATE INDEX restore_token_email ON restore_token (project_id, email);
+CREATE INDEX restore_token_email ON restore_token (project_id, email, digest);
 CREATE INDEX restore_token_expired ON restore_token (expires_at);
 
 -- The address that the customer gave (anonymous_traits.email), in one case; null when it is none. Restoring looks

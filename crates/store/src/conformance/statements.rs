@@ -93,8 +93,6 @@ const WALKS: &[&str] = &[
     // One row for each project.
     "persons/write::LOCK_TOTALS",
     "persons/write::ADD_TO_TOTALS",
-    // The links of an hour.
-    "restore::LOCK",
 ];
 
 #[tokio::test]
