@@ -45,7 +45,8 @@ CREATE TABLE activity (
   -- The order of the project's whole log, read from its end.
   PRIMARY KEY (project_id, created_at, id)
 );
--- What is in it of one thing, of one kind of thing, or by one person.
+-- What is in it of one thing, of one kind of thing, or by one person. Not WITHOUT ROWID: SQLite would then walk over the
+-- project's whole log for it.
 CREATE INDEX activity_list ON activity (project_id, scope, item_id, created_at DESC, id DESC);
 CREATE INDEX activity_scope ON activity (project_id, scope, created_at DESC, id DESC);
 CREATE INDEX activity_user ON activity (project_id, user_id, created_at DESC, id DESC);

@@ -146,8 +146,8 @@ CREATE TABLE ticket_text (
 CREATE VIRTUAL TABLE ticket_search USING fts5 (text, content = 'ticket_text', content_rowid = 'search_id', columnsize = 0, tokenize = 'trigram case_sensitive 1'); -- sqlite
 -- Twice as many parts before they are merged as by default: merging was a tenth of the writer's work.
 INSERT INTO ticket_search (ticket_search, rank) VALUES ('automerge', 8); -- sqlite
--- New texts are indexed at the end of the transaction (lite/writer.rs): once for all operations that are committed
--- together, as the index writes itself out at every savepoint.
+-- New texts wait until there are some hundreds (messages::INDEX_TEXTS), and are looked through one by one meanwhile: the
+-- index writes itself out at every savepoint, and what is written in small parts has to be merged later.
 CREATE TABLE ticket_search_state ( -- sqlite
   -- The newest text in the index.
   indexed_until INTEGER NOT NULL -- sqlite

@@ -2,7 +2,8 @@
 
 use crate::activity::{self, NewActivity};
 use crate::statements::statements;
-use crate::tickets::list::{escaped, is_indexed, phrase};
+use crate::tickets::list::statements::of_texts_with_part;
+use crate::tickets::list::{escaped, is_indexed};
 use crate::tickets::{self, Scene};
 use crate::{Conn, Engine, FromRow, Result, Row, params};
 use model::comments::Cursor;
@@ -38,27 +39,18 @@ macro_rules! page {
 }
 
 /// Those whose text is among the texts that a condition finds.
-macro_rules! found {
-    ($texts:literal) => {
-        concat!(
-            " AND m.id IN (SELECT s.source_id FROM ",
-            $texts,
-            " AND s.project_id = ?1)"
-        )
-    };
-}
-
 macro_rules! with_part {
     () => {
-        found!("ticket_text s WHERE s.text LIKE ?5 ESCAPE '\\'")
+        " AND m.id IN (SELECT s.source_id FROM ticket_text s WHERE s.text LIKE ?5 ESCAPE '\\' AND s.project_id = ?1)"
     };
 }
 
 macro_rules! with_indexed_part {
     () => {
-        found!(
-            "ticket_search CROSS JOIN ticket_text s ON s.search_id = ticket_search.rowid \
-             WHERE ticket_search MATCH ?5"
+        concat!(
+            " AND m.id IN (",
+            of_texts_with_part!("source_id", "?5"),
+            ")"
         )
     };
 }
@@ -151,8 +143,8 @@ pub async fn list(
         };
         let is_indexed = c.engine() == Engine::Sqlite && is_indexed(&text);
         let (statement, text) = match (is_indexed, cursor.is_forward) {
-            (true, true) => (OLDER_WITH_INDEXED_PART, phrase(&text)),
-            (true, false) => (NEWER_WITH_INDEXED_PART, phrase(&text)),
+            (true, true) => (OLDER_WITH_INDEXED_PART, text),
+            (true, false) => (NEWER_WITH_INDEXED_PART, text),
             (false, true) => (OLDER_WITH_PART, part(&text)),
             (false, false) => (NEWER_WITH_PART, part(&text)),
         };

@@ -78,6 +78,11 @@ impl Error {
         matches!(self, Self::Constraint { kind: ConstraintKind::Unique, name } if name == columns)
     }
 
+    /// Whether it passes by itself, so that the same can be tried again in a moment.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy | Self::Unavailable(_))
+    }
+
     pub(crate) fn internal(detail: impl fmt::Display) -> Self {
         Self::Internal(detail.to_string())
     }

@@ -127,6 +127,15 @@ impl Filters {
         };
         rest == Self::default()
     }
+
+    /// Whether a text that is searched for is the only condition.
+    pub fn is_text_alone(&self) -> bool {
+        let rest = Self {
+            search: None,
+            ..self.clone()
+        };
+        matches!(self.search, Some(Search::Text(_))) && rest == Self::default()
+    }
 }
 
 impl Search {

@@ -114,6 +114,15 @@ fn filters_keep_what_they_understand() {
     assert!(filters("status=new&priority=low&assignee=me&channel_source=email").is_by_tally());
     assert!(!filters("status=new&channel_detail=widget_api").is_by_tally());
     assert!(!filters("date_from=-7d").is_by_tally());
+    assert!(filters("search=printer").is_text_alone());
+    for more in [
+        "",
+        "search=7",
+        "search=printer&status=new",
+        "search=printer&tags=[\"a\"]",
+    ] {
+        assert!(!filters(more).is_text_alone(), "{more}");
+    }
 }
 
 #[test]

@@ -114,6 +114,27 @@ async fn what_belongs_to_one_thing_is_found_without_a_walk_through_the_project()
     assert_eq!(walking, WALKS);
 }
 
+/// SQLite would rather look at all texts of a project than at those of the last minutes.
+#[tokio::test]
+async fn texts_that_wait_for_the_index_are_found_by_their_ids() {
+    let test = "texts_that_wait_for_the_index_are_found_by_their_ids";
+    let opened = TestStore::open(Engine::Sqlite, test).await.unwrap();
+    let store = opened.unwrap();
+    let mut found = 0;
+    for (name, sql) in all(&store) {
+        if !sql.contains("s.search_id > (SELECT indexed_until") {
+            continue;
+        }
+        found += 1;
+        let plan = plan(&store, sql).await;
+        let by_id = "SEARCH s USING INTEGER PRIMARY KEY";
+        let of_texts: Vec<_> = plan.iter().filter(|it| it.contains(" s USING")).collect();
+        let is_quick = of_texts.iter().all(|step| step.starts_with(by_id));
+        assert!(is_quick && of_texts.len() == 2, "{name}: {plan:?}");
+    }
+    assert!(found > 20, "{found} statements");
+}
+
 async fn every_statement_can_be_prepared(store: TestStore) {
     let statements = all(&store);
     assert!(statements.len() > 50, "the register is empty");

@@ -4,11 +4,12 @@ use super::error;
 use crate::row::Row;
 use crate::{Error, FromRow, Result, Value};
 use rusqlite::config::DbConfig;
+use rusqlite::hooks::Wal;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement, ToSql};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Prepared statements kept for each connection. All of Thicket's statements fit.
@@ -20,9 +21,8 @@ const READER_CACHE_KIB: i64 = 2_000;
 /// Page cache of the writer, in KiB: a write touches some pages of each index, and what is not here is read again.
 const WRITER_CACHE_KIB: i64 = 16_000;
 
-/// Pages in the log before they are copied into the database. A page that was written many times meanwhile is copied
-/// once; a start after a crash reads as many.
-const CHECKPOINT_PAGES: i64 = 3_000;
+/// Page cache of the connection that copies the log. It has no use for one.
+const COPIER_CACHE_KIB: i64 = 100;
 
 /// A connection to the embedded file. The mutex is never waited for: each connection has a thread of its own,
 /// and is only there so that an operation's future may be `Send`.
@@ -45,10 +45,9 @@ impl LiteConn {
         let conn = Self::with(connection, busy_timeout, WRITER_CACHE_KIB)?;
         // In memory is kept what undoes one of the operations that are committed together: as a file it took a third
         // of the time of a write.
-        conn.script(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; \
-             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
-        ))?;
+        conn.script(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;",
+        )?;
         Ok(conn)
     }
 
@@ -58,6 +57,24 @@ impl LiteConn {
         let conn = Self::with(Self::connect(path)?, busy_timeout, READER_CACHE_KIB)?;
         conn.script("PRAGMA query_only = ON;")?;
         Ok(conn)
+    }
+
+    /// Opens the file, which must exist, for copying the log into it.
+    pub(super) fn open_copier(path: &Path) -> Result<Self> {
+        let conn = Self::with(Self::connect(path)?, Duration::ZERO, COPIER_CACHE_KIB)?;
+        conn.script("PRAGMA synchronous = FULL;")?;
+        Ok(conn)
+    }
+
+    /// From now on each commit tells here how many pages are in the log. SQLite itself no longer copies them.
+    pub(super) fn count_pages_of_log(&self, pages: Arc<AtomicI64>) -> Result<()> {
+        let count = move |_: &mut Wal, now: i32| {
+            pages.store(i64::from(now), Ordering::Relaxed);
+            Ok(())
+        };
+        self.connection()
+            .wal_hook(Some(count))
+            .map_err(|e| error::from_lite(&e, "wal_hook"))
     }
 
     fn connect(path: &Path) -> Result<Connection> {

@@ -13,6 +13,7 @@ pub(crate) use snapshot::snapshot;
 
 use crate::conn::Inner;
 use crate::{Conn, Error, Result, StoreConfig, migrate};
+use checkpoint::Checkpoint;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use futures::future::BoxFuture;
 use job::{Job, Operation};
@@ -58,7 +59,8 @@ impl Lite {
                 reader::run(&conn, &queue);
             })?);
         }
-        let checkpoint = checkpoint::Checkpoint::new(path, config.busy_timeout);
+        let (checkpoint, copying) = Checkpoint::new(&writer, path, config.busy_timeout)?;
+        threads.push(spawn("store-checkpoint".to_owned(), copying)?);
         let batch = config.writer_batch;
         let conn = Conn(Inner::Lite(writer));
         threads.push(spawn("store-write".to_owned(), move || {

@@ -4,7 +4,7 @@
 //! alone would walk the project in list order, which is right for the first page of a common filter. So each
 //! statement also comes with a *driver*: one of the asked filters once more, written so that its index is used.
 
-mod statements;
+pub(crate) mod statements;
 
 pub(crate) use statements::{ALL, LISTS};
 
@@ -15,8 +15,9 @@ use model::tickets::{Assignee, Filters, Order, OrderColumn, Search, Ticket};
 use model::{OrganizationId, ProjectId, RoleId, TicketId, UserId};
 use serde_json::Value as Json;
 use statements::{
-    Driver, MERGED_POSTGRES, MERGED_SQLITE, ORDERS, POSTGRES, ROLES_POSTGRES, ROLES_SQLITE, SORTED,
-    USERS_POSTGRES, USERS_SQLITE, WALKED,
+    COUNT_FOUND_POSTGRES, COUNT_FOUND_SQLITE, COUNT_SCANNED_SQLITE, Driver, MERGED_POSTGRES,
+    MERGED_SQLITE, ORDERS, POSTGRES, ROLES_POSTGRES, ROLES_SQLITE, SORTED, USERS_POSTGRES,
+    USERS_SQLITE, WALKED,
 };
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -36,7 +37,7 @@ pub async fn list(
     page: Page,
 ) -> Result<(Vec<Ticket>, i64)> {
     let query = Query::new(c.engine(), filters);
-    let count = query.count(c, project, filters).await?.tickets;
+    let count = query.count_tickets(c, project, filters).await?;
     if count == 0 {
         return Ok((Vec::new(), 0));
     }
@@ -194,6 +195,19 @@ impl Query {
         values
     }
 
+    /// Without what is unread, which a search alone would have to look up ticket by ticket.
+    async fn count_tickets(&self, c: &Conn, project: ProjectId, filters: &Filters) -> Result<i64> {
+        if !filters.is_text_alone() {
+            return Ok(self.count(c, project, filters).await?.tickets);
+        }
+        let statement = match (c.engine(), self.driver == Driver::Scan as usize) {
+            (Engine::Sqlite, false) => COUNT_FOUND_SQLITE,
+            (Engine::Sqlite, true) => COUNT_SCANNED_SQLITE,
+            (Engine::Postgres, _) => COUNT_FOUND_POSTGRES,
+        };
+        c.one(statement, params![project, &self.driver_value]).await
+    }
+
     async fn count(&self, c: &Conn, project: ProjectId, filters: &Filters) -> Result<TicketCount> {
         if filters.is_by_tally() {
             return Ok(Tally::read(c, project).await?.count(filters));
@@ -211,7 +225,7 @@ fn driver(engine: Engine, filters: &Filters, assignees: &[String]) -> (Driver, O
     }
     if let Some(Search::Text(text)) = &filters.search {
         return match engine {
-            Engine::Sqlite if is_indexed(text) => (Driver::Search, Some(phrase(text))),
+            Engine::Sqlite if is_indexed(text) => (Driver::Search, Some(text.clone())),
             Engine::Sqlite => (Driver::Scan, Some(text.clone())),
             Engine::Postgres => (Driver::Search, Some(format!("%{}%", escaped(text)))),
         };
@@ -243,11 +257,6 @@ fn driver(engine: Engine, filters: &Filters, assignees: &[String]) -> (Driver, O
 /// Whether SQLite's index of texts knows a part of them: it is made of three characters each.
 pub(crate) fn is_indexed(part: &str) -> bool {
     part.chars().count() >= 3
-}
-
-/// A part of a text as SQLite's index of texts is asked for it.
-pub(crate) fn phrase(part: &str) -> String {
-    format!("\"{}\"", part.replace('"', "\"\""))
 }
 
 /// The text without a meaning for `LIKE`.

@@ -7,7 +7,7 @@ use crate::testing::TestStore;
 use crate::{Store, projects};
 use model::pagination::Page;
 use model::settings::ProjectSettings;
-use model::tickets::{Filters, NewMessage, Order, Priority, Status};
+use model::tickets::{Filters, Message, NewMessage, Order, Priority, Status};
 use model::{MessageId, TicketId, UserId};
 use serde_json::json;
 
@@ -16,6 +16,7 @@ crate::on_both_engines! {
     counters_follow_every_change,
     counters_and_indexes_count_the_same,
     a_search_finds_parts_of_texts,
+    a_search_finds_indexed_and_waiting_texts_as_they_are_now,
     every_order_and_every_driver_gives_the_same_tickets,
     messages_move_the_ticket,
     every_change_to_a_ticket_is_kept,
@@ -72,13 +73,17 @@ async fn add(store: &Store, project: ProjectId, fields: TicketChange) -> Ticket 
 }
 
 async fn say(store: &Store, ticket: &Ticket, text: &str) -> Ticket {
+    say_it(store, ticket, text).await.0
+}
+
+async fn say_it(store: &Store, ticket: &Ticket, text: &str) -> (Ticket, Message) {
     let new = NewMessage::by_customer(MessageId(Env::system().uuid()), text.to_owned());
     let (scene, key) = (scene(ticket.project_id), TicketKey::Id(ticket.id));
     let added = store
         .write(move |c| Box::pin(async move { add_message(c, &scene, key, &new, false).await }))
         .await
         .unwrap();
-    added.unwrap().0
+    added.unwrap()
 }
 
 async fn change(store: &Store, ticket: &Ticket, change: TicketChange) -> Ticket {
@@ -181,6 +186,65 @@ async fn a_search_finds_parts_of_texts(store: TestStore) {
     for text in ["j%e", "x_x", "nothing", "99999999999999999999", "#"] {
         assert_eq!(found(text).await, (vec![], 0), "{text}");
     }
+}
+
+/// SQLite takes new texts into its index some hundreds at a time.
+async fn a_search_finds_indexed_and_waiting_texts_as_they_are_now(store: TestStore) {
+    let project = project(&store).await;
+    let ticket = add(&store, project, TicketChange::default()).await;
+    let other = add(&store, project, TicketChange::default()).await;
+    let expect = async |text: &str, tickets: &[&Ticket]| {
+        let numbers_of = tickets.iter().map(|it| it.number).collect::<Vec<_>>();
+        let count = i64::try_from(numbers_of.len()).unwrap();
+        let found = numbers(&store, project, &format!("search={text}"), "ticket_number").await;
+        assert_eq!(found, (numbers_of, count), "{text}");
+    };
+    let change = async |ticket: &Ticket, message: &Message, text: Option<&str>| {
+        let (it, key, id) = (scene(project), TicketKey::Id(ticket.id), message.id);
+        let text = text.map(str::to_owned);
+        store
+            .write(move |c| {
+                Box::pin(async move {
+                    match text {
+                        Some(text) => edit_message(c, &it, key, id, |_| Ok(()), (text, None)).await,
+                        None => delete_message(c, &it, key, id, |_| Ok(())).await,
+                    }
+                })
+            })
+            .await
+            .unwrap();
+    };
+    let (_, edited) = say_it(&store, &ticket, "an elephant walks in").await;
+    let (_, deleted) = say_it(&store, &ticket, "and a giraffe").await;
+    expect("elephant", &[&ticket]).await;
+    let (it, key) = (scene(project), TicketKey::Id(ticket.id));
+    store
+        .write(move |c| {
+            Box::pin(async move {
+                for number in 0..600 {
+                    let id = MessageId(it.env.uuid());
+                    let message = NewMessage::by_customer(id, format!("number {number}"));
+                    add_message(c, &it, key, &message, false).await?;
+                }
+                Ok::<_, Error>(())
+            })
+        })
+        .await
+        .unwrap();
+    // All of it is in the index now, and what comes now waits for it.
+    let (_, waiting) = say_it(&store, &other, "one more elephant").await;
+    let (_, dropped) = say_it(&store, &other, "one more giraffe").await;
+    expect("elephant", &[&ticket, &other]).await;
+    expect("giraffe", &[&ticket, &other]).await;
+    expect("number%20599", &[&ticket]).await;
+    change(&ticket, &edited, Some("a rhino walks in")).await;
+    change(&other, &waiting, Some("one more rhino")).await;
+    change(&ticket, &deleted, None).await;
+    change(&other, &dropped, None).await;
+    expect("elephant", &[]).await;
+    expect("giraffe", &[]).await;
+    expect("rhino", &[&ticket, &other]).await;
+    assert_eq!(store.check().await.unwrap(), []);
 }
 
 async fn every_order_and_every_driver_gives_the_same_tickets(store: TestStore) {

@@ -118,15 +118,27 @@ macro_rules! conditions {
     };
 }
 
-macro_rules! found {
-    ($from_and_condition:expr) => {
+/// What a column is of the texts that have a part of three characters or more: of those in SQLite's index, and of those that
+/// wait for it (`messages::INDEX_TEXTS`), which are few: the `+` keeps SQLite from looking at all texts of the project.
+macro_rules! of_texts_with_part {
+    ($column:literal, $part:literal) => {
         concat!(
-            " AND t.id IN (SELECT s.ticket_id FROM ",
-            $from_and_condition,
-            " AND s.project_id = ?1)"
+            "SELECT s.",
+            $column,
+            " FROM ticket_search CROSS JOIN ticket_text s ON s.search_id = ticket_search.rowid \
+               WHERE ticket_search MATCH '\"' || replace(",
+            $part,
+            ", '\"', '\"\"') || '\"' AND s.project_id = ?1 \
+             UNION ALL SELECT s.",
+            $column,
+            " FROM ticket_text s WHERE s.search_id > (SELECT indexed_until FROM ticket_search_state) \
+               AND +s.project_id = ?1 AND instr(s.text, ",
+            $part,
+            ") > 0"
         )
     };
 }
+pub(crate) use of_texts_with_part;
 
 /// Only tickets that a query names. PostgreSQL does not know how few those are, and would rather look at all tickets;
 /// an array makes it begin with them.
@@ -287,8 +299,8 @@ macro_rules! all_drivers {
             ),
             driven!($engine, $by, " AND t.snoozed_until IS NOT NULL", " LIMIT ?20 OFFSET ?21"),
             driven!($engine, $by, " AND t.number = COALESCE(?12, -1)", " LIMIT ?20 OFFSET ?21"),
-            driven!($engine, $by, found!($search), " LIMIT ?21 OFFSET ?22"),
-            driven!($engine, $by, found!($scan), " LIMIT ?21 OFFSET ?22"),
+            driven!($engine, $by, concat!(" AND t.id IN (", $search, ")"), " LIMIT ?21 OFFSET ?22"),
+            driven!($engine, $by, concat!(" AND t.id IN (", $scan, ")"), " LIMIT ?21 OFFSET ?22"),
         ]
     };
 }
@@ -296,20 +308,20 @@ macro_rules! all_drivers {
 const SQLITE_WALKED: Statements = all_drivers!(
     sqlite,
     "",
-    "ticket_search CROSS JOIN ticket_text s ON s.search_id = ticket_search.rowid WHERE ticket_search MATCH ?20",
-    "ticket_text s WHERE instr(s.text, ?20) > 0"
+    of_texts_with_part!("ticket_id", "?20"),
+    "SELECT s.ticket_id FROM ticket_text s WHERE instr(s.text, ?20) > 0 AND s.project_id = ?1"
 );
 const SQLITE_SORTED: Statements = all_drivers!(
     sqlite,
     "+",
-    "ticket_search CROSS JOIN ticket_text s ON s.search_id = ticket_search.rowid WHERE ticket_search MATCH ?20",
-    "ticket_text s WHERE instr(s.text, ?20) > 0"
+    of_texts_with_part!("ticket_id", "?20"),
+    "SELECT s.ticket_id FROM ticket_text s WHERE instr(s.text, ?20) > 0 AND s.project_id = ?1"
 );
 const POSTGRES_TEXTS: Statements = all_drivers!(
     postgres,
     "",
-    "ticket_text s WHERE s.text LIKE ?20",
-    "ticket_text s WHERE s.text LIKE ?20"
+    "SELECT s.ticket_id FROM ticket_text s WHERE s.text LIKE ?20 AND s.project_id = ?1",
+    "SELECT s.ticket_id FROM ticket_text s WHERE s.text LIKE ?20 AND s.project_id = ?1"
 );
 
 /// Pages in list order, until enough tickets fit: right for filters that many fit. PostgreSQL decides by itself.
@@ -344,6 +356,14 @@ const fn registered() -> [Statement; SETS.len() * DRIVERS * (ORDERS + 1)] {
 }
 
 statements! {
+    /// How many tickets have a part in one of their texts. Texts are of tickets that are not deleted, so no ticket is looked at.
+    COUNT_FOUND_SQLITE [sqlite] = concat!(
+        "SELECT count(DISTINCT ticket_id) FROM (", of_texts_with_part!("ticket_id", "?2"), ") AS found"
+    );
+    COUNT_SCANNED_SQLITE [sqlite] =
+        "SELECT count(DISTINCT ticket_id) FROM ticket_text WHERE instr(text, ?2) > 0 AND project_id = ?1";
+    COUNT_FOUND_POSTGRES [postgres] =
+        "SELECT count(DISTINCT ticket_id) FROM ticket_text WHERE text LIKE ?2 AND project_id = ?1";
     USERS_SQLITE [sqlite] = concat!("SELECT id, email FROM users WHERE id IN ", integers!(sqlite, "?1"));
     USERS_POSTGRES [postgres] = concat!("SELECT id, email FROM users WHERE id IN ", integers!(postgres, "?1"));
     ROLES_SQLITE [sqlite] =
