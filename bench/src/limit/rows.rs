@@ -13,6 +13,8 @@ const READERS: usize = 4;
 const QUEUE: usize = 4096;
 /// Rows committed together at most, as in `store`.
 const BATCH: usize = 256;
+/// Threads that the inserted messages belong to, in turns.
+const THREADS: i64 = 64;
 
 /// Rows of thicket's answers, ready to be sent.
 pub(crate) struct Shaped {
@@ -40,7 +42,9 @@ pub(crate) fn create(path: &Path, shaped: &Shaped, lists: i64) -> anyhow::Result
          CREATE INDEX conversation_list ON conversation (owner, updated_at DESC, id DESC);
          CREATE TABLE message (
            conversation INTEGER, position INTEGER, json TEXT, PRIMARY KEY (conversation, position)
-         ) WITHOUT ROWID;",
+         ) WITHOUT ROWID;
+         CREATE TABLE added (id INTEGER PRIMARY KEY, thread INTEGER, json TEXT);
+         CREATE INDEX added_list ON added (thread, id);",
     )?;
     let transaction = connection.transaction()?;
     let (head, tail) = &shaped.list_frame;
@@ -115,7 +119,7 @@ impl Rows {
         answer.await.ok()
     }
 
-    /// Adds a row, and returns when it is durable.
+    /// Adds a message, and returns when it is durable.
     pub(super) async fn append(&self, body: Bytes) -> Option<()> {
         let (reply, answer) = oneshot::channel();
         self.writes.try_send((body, reply)).ok()?;
@@ -193,12 +197,12 @@ impl Reader {
     }
 }
 
-/// Commits together what waits, and then answers; as thicket's writer does.
+/// Commits together what waits, and then answers; as thicket's writer does. What is inserted is a message that is found by
+/// its thread: one row with one index.
 fn write(mut connection: Connection, queue: &Receiver<Write>) {
-    // The next place in a conversation that has no other messages.
-    let mut position = 0;
+    let mut id = 0;
     while let Ok(first) = queue.recv() {
-        if let Ok(group) = commit(&mut connection, first, queue, &mut position) {
+        if let Ok(group) = commit(&mut connection, first, queue, &mut id) {
             for (_, reply) in group {
                 let _ = reply.send(());
             }
@@ -210,20 +214,20 @@ fn commit(
     connection: &mut Connection,
     first: Write,
     queue: &Receiver<Write>,
-    position: &mut i64,
+    id: &mut i64,
 ) -> rusqlite::Result<Vec<Write>> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let size = BATCH.min(1 + queue.len());
     let mut group = Vec::with_capacity(size);
     {
-        let insert = "INSERT INTO message VALUES (-1, ?1, ?2)";
+        let insert = "INSERT INTO added VALUES (?1, ?2, ?3)";
         let mut insert = transaction.prepare_cached(insert)?;
         let mut next = Some(first);
         while let Some(write) = next {
             let text = std::str::from_utf8(&write.0).unwrap_or_default();
-            *position += 1;
-            insert.execute(params![*position, text])?;
+            *id += 1;
+            insert.execute(params![*id, *id % THREADS, text])?;
             group.push(write);
             let is_over = group.len() >= size;
             next = if is_over { None } else { queue.try_recv().ok() };

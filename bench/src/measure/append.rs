@@ -1,4 +1,4 @@
-//! Writing: `append_message`, durable before the answer. The limit inserts one row into a table that has nothing else.
+//! Writing: `append_message`, durable before the answer. The limit inserts one row into a table with one index.
 
 use super::{CLIENTS, compare};
 use crate::http;

