@@ -10,6 +10,7 @@ use model::messages::MessageDetail;
 use model::{ConversationId, ProjectId, UserId};
 use serde::Serialize;
 use serde_json::{Value, json};
+use store::messages::StoredMessage;
 use store::{Conn, approvals, conversations, messages};
 
 /// A conversation with everything a client shows of it.
@@ -74,18 +75,7 @@ impl Engine {
         project: ProjectId,
         id: ConversationId,
     ) -> Result<Option<ConversationDetail>, Error> {
-        self.0
-            .store
-            .read(move |c| {
-                Box::pin(async move {
-                    let found = conversations::find(c, project, id).await?;
-                    match found.filter(Conversation::is_listed) {
-                        Some(conversation) => detail(c, &conversation).await.map(Some),
-                        None => Ok(None),
-                    }
-                })
-            })
-            .await
+        self.read(project, id, Conversation::is_listed).await
     }
 
     /// Whether a user has this conversation, deleted ones not counted.
@@ -118,15 +108,48 @@ impl Engine {
         user: UserId,
         id: ConversationId,
     ) -> Result<Option<ConversationDetail>, Error> {
+        let is_own = move |it: &Conversation| it.user_id == user && it.deleted_at.is_none();
+        self.read(project, id, is_own).await
+    }
+
+    /// A conversation in detail, if it may be shown. When its messages cannot be read, what else there is of it
+    /// (ai-conversations.md 3.1).
+    async fn read(
+        &self,
+        project: ProjectId,
+        id: ConversationId,
+        is_shown: impl Fn(&Conversation) -> bool + Copy + Send + 'static,
+    ) -> Result<Option<ConversationDetail>, Error> {
+        let whole = self.read_with(project, id, is_shown, true).await;
+        match whole {
+            Err(Error::Store(error)) if !error.is_passing() => {
+                tracing::error!(%error, conversation = %id, "the messages of a conversation cannot be read");
+                self.read_with(project, id, is_shown, false).await
+            }
+            other => other,
+        }
+    }
+
+    async fn read_with(
+        &self,
+        project: ProjectId,
+        id: ConversationId,
+        is_shown: impl Fn(&Conversation) -> bool + Send + 'static,
+        with_messages: bool,
+    ) -> Result<Option<ConversationDetail>, Error> {
         self.0
             .store
             .read(move |c| {
                 Box::pin(async move {
                     let found = conversations::find(c, project, id).await?;
-                    match found.filter(|it| it.user_id == user && it.deleted_at.is_none()) {
-                        Some(conversation) => detail(c, &conversation).await.map(Some),
-                        None => Ok(None),
-                    }
+                    let Some(conversation) = found.filter(is_shown) else {
+                        return Ok(None);
+                    };
+                    let detail = match with_messages {
+                        true => detail(c, &conversation).await,
+                        false => detail_with(c, &conversation, Vec::new(), false).await,
+                    };
+                    detail.map(Some)
                 })
             })
             .await
@@ -139,12 +162,22 @@ pub(crate) async fn detail(
     conversation: &Conversation,
 ) -> Result<ConversationDetail, Error> {
     let (project, id) = (conversation.project_id, conversation.id);
-    let owner = conversations::find_owner(c, conversation.user_id).await?;
     let (messages, unsupported) = match messages::list(c, project, id).await {
         Ok(stored) => (stored, false),
         Err(store::Error::Corrupt(_)) => (Vec::new(), true),
         Err(error) => return Err(error.into()),
     };
+    detail_with(c, conversation, messages, unsupported).await
+}
+
+async fn detail_with(
+    c: &Conn,
+    conversation: &Conversation,
+    messages: Vec<StoredMessage>,
+    unsupported: bool,
+) -> Result<ConversationDetail, Error> {
+    let (project, id) = (conversation.project_id, conversation.id);
+    let owner = conversations::find_owner(c, conversation.user_id).await?;
     // A proposal's arguments are shown while it waits (ai-conversations.md 3.2).
     let proposals = approvals::list(c, project, id)
         .await?

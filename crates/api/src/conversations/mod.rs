@@ -9,6 +9,7 @@ pub(crate) use schema::UserBasic;
 pub(crate) mod stream;
 
 use crate::app::StatusCodes;
+use crate::openapi::PlainError;
 use crate::{Access, ApiError, Call, CommonErrors, Routes, call};
 use axum::Json;
 use axum::http::StatusCode;
@@ -135,12 +136,14 @@ async fn destroy(call: Call) -> Result<Response, ApiError> {
     responses(
         (status = 200, body = schema::Conversation),
         (status = 204, description = "Cancelled, on servers that answer the observed status codes."),
+        (status = 422, body = PlainError, description = "It could not be stored; nothing was changed."),
         CommonErrors,
     ),
 )]
 async fn cancel(call: Call) -> Result<Response, ApiError> {
     let (project, user, id) = (call.project_id()?, call.user_id(), id(&call)?);
-    let cancelled = call.app.assistant.cancel(project, user, id).await?;
+    let cancelled = call.app.assistant.cancel(project, user, id).await;
+    let cancelled = cancelled.map_err(|error| failed(error, "Failed to cancel conversation"))?;
     let detail = cancelled.ok_or_else(ApiError::not_found)?;
     Ok(match call.app.config.status_codes {
         StatusCodes::Published => Json(detail).into_response(),
@@ -165,6 +168,7 @@ async fn cancel(call: Call) -> Result<Response, ApiError> {
     responses(
         (status = 200, body = schema::AppendedMessage),
         (status = 201, body = schema::AppendedMessage, description = "On servers that answer the observed status codes."),
+        (status = 422, body = PlainError, description = "It could not be stored; nothing was changed."),
         CommonErrors,
     ),
 )]
@@ -182,7 +186,8 @@ async fn append_message(mut call: Call) -> Result<Response, ApiError> {
         .app
         .assistant
         .append_message(project, user, id, content.clone())
-        .await?;
+        .await
+        .map_err(|error| failed(error, "Failed to append message"))?;
     let message = appended.ok_or_else(ApiError::not_found)?;
     Ok(match call.app.config.status_codes {
         StatusCodes::Published => Json(json!({"id": message, "content": content})).into_response(),
@@ -207,6 +212,17 @@ impl From<assistant::Error> for ApiError {
             // The next process is up within seconds, and a repeated request with the same trace id is recognised.
             assistant::Error::ShuttingDown => Self::unavailable(Duration::from_secs(5)),
         }
+    }
+}
+
+/// 422 with the words that clients know, when the store cannot do it (ai-conversations.md 7.1, 7.2). What passes by itself is
+/// 503, as everywhere.
+fn failed(error: assistant::Error, told: &str) -> ApiError {
+    match error {
+        assistant::Error::Store(error) if !error.is_passing() => {
+            ApiError::hand_made(StatusCode::UNPROCESSABLE_ENTITY, told).because(error)
+        }
+        other => other.into(),
     }
 }
 
