@@ -22,12 +22,14 @@
 mod app;
 mod client;
 mod clock;
+mod damage;
 pub mod redis;
 mod smtp;
 
 pub use app::{Setup, Tenant, TestApp};
 pub use client::{Api, Chat, Event, EventStream, PATIENCE, Reply, Session, http_client, new_uuid};
 pub use clock::ShiftedClock;
+pub use damage::Table;
 pub use redis::{RedisServer, redis_database};
 pub use smtp::{MailAnswer, ReceivedMail, SmtpOptions, SmtpServer};
 pub use store::Engine;

@@ -1,9 +1,9 @@
 //! Stopping a turn (ai-conversations.md 7.1; spec "Cancel").
 
-use crate::common::{Stage, assert_error, cancel, contents, finals, keys, said};
+use crate::common::{Stage, assert_error, assert_json, cancel, contents, finals, keys, said};
 use api::StatusCodes;
 use serde_json::{Value, json};
-use testkit::{Chat, EventStream, Gate, Script, Setup, new_uuid, on_both_engines};
+use testkit::{Chat, EventStream, Gate, Script, Setup, Table, new_uuid, on_both_engines};
 
 on_both_engines! {
     what_was_said_is_kept_and_marked_as_cancelled,
@@ -17,6 +17,8 @@ on_both_engines! {
     a_message_may_follow_at_once_and_sees_what_was_kept,
     a_replay_shows_the_same_cut,
     only_the_owner_cancels,
+    a_cancel_that_cannot_be_stored_is_told_and_changes_nothing,
+    the_word_canceling_stays_in_the_document,
 }
 
 /// A turn that has said this much and will say no more.
@@ -262,4 +264,28 @@ async fn only_the_owner_cancels(setup: Setup) {
     );
     cancel(&chat).await;
     stream.until(|event| !event.is_partial()).await;
+}
+
+async fn a_cancel_that_cannot_be_stored_is_told_and_changes_nothing(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    let (chat, mut stream) = stuck(&stage, "Half").await;
+    stage.app.hide(Table::Message).await;
+    let failed = chat.api.patch(&chat.path("cancel/"), &json!({})).await;
+    let told = json!({"error": "Failed to cancel conversation"});
+    assert_json(&failed, 422, &told);
+    stage.app.give_back(Table::Message).await;
+    // Cancelling is one transaction, so nothing of it was done, and it can be repeated.
+    assert_eq!(chat.status().await, "in_progress");
+    let cancelled = cancel(&chat).await;
+    assert_eq!(cancelled["status"], "idle");
+    assert_eq!(contents(&cancelled["messages"]), ["go", "Half"]);
+    stream.until(|event| !event.is_partial()).await;
+}
+
+async fn the_word_canceling_stays_in_the_document(setup: Setup) {
+    let app = setup.start().await;
+    let document = app.stranger().get("/api/schema/?format=json").await;
+    let document = document.expect(200).json.to_string();
+    let statuses = r#""enum":["idle","in_progress","canceling"]"#;
+    assert!(document.contains(statuses), "{document}");
 }

@@ -358,8 +358,12 @@ async fn deleting_is_a_change_and_can_be_taken_back(setup: Setup) {
         .expect(200);
     let shown = desk.peek(&ticket).await;
     assert_eq!(
-        (&shown["message_count"], &shown["last_message_at"]),
-        (&json!(0), &Value::Null)
+        (&shown["message_count"], &shown["unread_customer_count"]),
+        (&json!(0), &json!(0))
+    );
+    assert_eq!(
+        (&shown["last_message_text"], &shown["last_message_at"]),
+        (&Value::Null, &Value::Null)
     );
     assert_eq!(desk.app.store.check().await.unwrap(), []);
 }

@@ -16,6 +16,7 @@ on_both_engines! {
     a_stream_without_a_cursor_begins_now,
     a_long_replay_is_complete_and_in_order,
     events_that_another_process_wrote_arrive,
+    a_reader_misses_nothing_while_many_write_at_once,
     a_quiet_stream_shows_that_it_lives,
     a_stream_ends_with_a_hint_when_the_server_stops,
     a_stream_ends_when_its_key_is_revoked,
@@ -263,6 +264,30 @@ async fn events_that_another_process_wrote_arrive(setup: Setup) {
     assert_eq!(greeting(&mut stream).await, "0");
     scene.log_silently(vec![event(1)]).await;
     assert_eq!(next(&mut stream, 1).await, [1]);
+}
+
+async fn a_reader_misses_nothing_while_many_write_at_once(setup: Setup) {
+    const TICKETS: usize = 60;
+    let scene = Scene::new(setup).await;
+    let mut stream = scene.stream("", None).await;
+    assert_eq!(greeting(&mut stream).await, "0");
+    let tickets = crate::tickets_desk::path_of(&scene.tenant);
+    let writing = futures::future::join_all((0..TICKETS).map(async |_| {
+        let made = scene.tenant.api.post(&tickets, &json!({})).await;
+        made.expect(201);
+    }));
+    let reading = async {
+        let (mut ids, mut made) = (Vec::new(), 0);
+        while made < TICKETS {
+            let event = stream.next().await.unwrap();
+            ids.push(event.id.parse::<i64>().unwrap());
+            made += usize::from(event.name == "$conversation_ticket_created");
+        }
+        ids
+    };
+    let (_, ids) = tokio::join!(writing, reading);
+    let dense: Vec<_> = (1..).take(ids.len()).collect();
+    assert_eq!(ids, dense, "in their order, and none passed over");
 }
 
 async fn a_quiet_stream_shows_that_it_lives(mut setup: Setup) {

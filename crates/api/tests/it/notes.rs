@@ -4,7 +4,7 @@
 use crate::common::{Stage, assert_error, assert_json, contents, finals, said};
 use api::StatusCodes;
 use serde_json::{Value, json};
-use testkit::{Chat, Gate, Reply, Script, Setup, on_both_engines};
+use testkit::{Chat, Gate, Reply, Script, Setup, Table, on_both_engines};
 
 on_both_engines! {
     a_note_is_the_last_message_and_asks_nobody,
@@ -13,6 +13,7 @@ on_both_engines! {
     the_model_sees_notes_of_earlier,
     broken_notes_are_refused,
     only_the_owner_adds_notes,
+    a_note_that_cannot_be_stored_is_told_and_nothing_is_kept,
 }
 
 async fn note(chat: &Chat, body: &Value) -> Reply {
@@ -152,4 +153,18 @@ async fn only_the_owner_adds_notes(setup: Setup) {
     let refused = note(&chat.seen_by(&app.api(&reader)), &body).await;
     assert_error(&refused, 403, "permission_denied", "");
     assert_eq!(chat.messages().await.len(), 2);
+}
+
+async fn a_note_that_cannot_be_stored_is_told_and_nothing_is_kept(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    let chat = stage.idle_chat().await;
+    let before = chat.detail().await;
+    stage.app.hide(Table::Message).await;
+    let failed = note(&chat, &json!({"content": "lost"})).await;
+    let told = json!({"error": "Failed to append message"});
+    assert_json(&failed, 422, &told);
+    stage.app.give_back(Table::Message).await;
+    assert_eq!(chat.detail().await, before);
+    note(&chat, &json!({"content": "kept"})).await.expect(200);
+    assert_eq!(contents(&chat.detail().await["messages"])[2], "kept");
 }

@@ -1,11 +1,12 @@
 //! The queue: reading, adding, editing, removing (ai-conversations.md 6; spec "Queue").
 
 use crate::common::{
-    Stage, assert_error, assert_json, contents, enqueue, enqueue_strictly, waiting,
+    Stage, assert_error, assert_json, contents, enqueue, enqueue_strictly, finals, said, waiting,
 };
 use api::StatusCodes;
 use http::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
 use testkit::{Chat, Gate, Reply, Script, Setup, new_uuid, on_both_engines};
 
 on_both_engines! {
@@ -14,6 +15,7 @@ on_both_engines! {
     texts_are_trimmed,
     a_third_message_is_refused,
     an_idle_conversation_holds_messages,
+    a_held_message_outlives_any_time_and_a_restart,
     strict_handling_refuses_when_nothing_runs,
     the_same_mark_and_text_are_queued_once,
     the_mark_and_text_of_a_turn_are_not_queued_again,
@@ -120,6 +122,27 @@ async fn an_idle_conversation_holds_messages(setup: Setup) {
         1,
         "nothing was asked because of it"
     );
+}
+
+async fn a_held_message_outlives_any_time_and_a_restart(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    let chat = stage.idle_chat().await;
+    enqueue(&chat, "held").await.expect(200);
+    stage.app.advance(Duration::from_secs(30 * 86_400));
+    assert_eq!(waiting(&chat).await, ["held"]);
+    let Stage { app, model, tenant } = stage;
+    let app = app.stop().await.start().await;
+    let chat = chat.seen_by(&app.api(&tenant.key));
+    assert_eq!(waiting(&chat).await, ["held"]);
+    model.script([Script::text(["asked"]), Script::text(["released"])]);
+    let events = chat.say("now").await.expect(201).events().await;
+    let expected = said(&[
+        ("human", "now"),
+        ("ai", "asked"),
+        ("human", "held"),
+        ("ai", "released"),
+    ]);
+    assert_eq!(finals(&events), expected);
 }
 
 async fn strict_handling_refuses_when_nothing_runs(setup: Setup) {

@@ -1,11 +1,14 @@
 //! How queued messages run, or are handed back (ai-conversations.md 6.4; spec "Queue").
 
-use crate::common::{Stage, cancel, contents, enqueue, enqueue_strictly, finals, said, waiting};
+use crate::common::{
+    Stage, cancel, contents, enqueue, enqueue_strictly, eventually, finals, said, waiting,
+};
+use crate::turns::scene::{brisk, stepwise, stored_turn};
 use http::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use testkit::{Chat, Gate, Script, Setup, new_uuid, on_both_engines};
+use testkit::{Chat, Gate, Script, Setup, Table, new_uuid, on_both_engines};
 
 on_both_engines! {
     queued_messages_run_in_order_in_the_same_response,
@@ -24,6 +27,7 @@ on_both_engines! {
     a_decision_with_another_proposal_open_runs_nothing_queued,
     waiting_for_a_clients_tool_does_not_stop_the_queue,
     a_new_turn_opens_the_queue_again,
+    a_queue_that_cannot_go_on_is_kept_until_it_can,
 }
 
 async fn queued_messages_run_in_order_in_the_same_response(setup: Setup) {
@@ -445,4 +449,39 @@ async fn a_new_turn_opens_the_queue_again(setup: Setup) {
     enqueue_strictly(&chat, "in time").await.expect(200);
     gate.open_all();
     assert_eq!(finals(&stream.events().await).len(), 4);
+}
+
+async fn a_queue_that_cannot_go_on_is_kept_until_it_can(setup: Setup) {
+    let stage = Stage::new(brisk(setup)).await;
+    let gate = Gate::new();
+    stage.model.script([
+        stepwise(&gate, &["first"]),
+        Script::text(["second"]),
+        Script::text(["third"]),
+    ]);
+    let chat = stage.chat();
+    let mut stream = chat.say("one").await.expect(201);
+    gate.open(1);
+    stream.until(|event| event.is_partial()).await;
+    for text in ["two", "three"] {
+        enqueue(&chat, text).await.expect(200);
+    }
+    stage.app.hide(Table::QueueItem).await;
+    gate.open_all();
+    // The turn cannot end without the next one's beginning; whoever takes it over meets the same.
+    eventually("its end has been tried again", || async {
+        stored_turn(&stage.app, &chat, 1).await.epoch > 2
+    })
+    .await;
+    stage.app.give_back(Table::QueueItem).await;
+    let finals = finals(&stream.events().await);
+    let (kinds, texts): (Vec<_>, Vec<_>) = finals
+        .iter()
+        .map(|(kind, text)| (kind.as_str(), text.as_str()))
+        .unzip();
+    assert_eq!(kinds, ["ai", "ai/failure", "human", "ai", "human", "ai"]);
+    assert_eq!(texts[0], "first");
+    assert_eq!(texts[2..], ["two", "second", "three", "third"]);
+    assert_eq!(waiting(&chat).await, [""; 0]);
+    assert_eq!(chat.status().await, "idle");
 }

@@ -4,7 +4,7 @@ use crate::common::{Stage, assert_error, contents, eventually, keys};
 use http::Method;
 use serde_json::{Value, json};
 use store::params;
-use testkit::{Chat, Script, Setup, StubModel, TestApp, new_uuid, on_both_engines};
+use testkit::{Chat, Script, Setup, StubModel, Table, TestApp, new_uuid, on_both_engines};
 
 on_both_engines! {
     the_detail_form_is_complete,
@@ -13,7 +13,10 @@ on_both_engines! {
     what_is_never_shown_is_404_and_unlisted,
     messages_show_absent_fields_as_null,
     an_answer_that_only_calls_a_tool_is_shown,
+    an_answer_of_reasoning_alone_is_shown,
+    an_answer_that_says_nothing_is_not_shown,
     stored_messages_of_another_version_are_reported,
+    messages_that_cannot_be_read_leave_the_rest_readable,
     the_mode_follows_the_newest_turn_that_named_one,
     a_long_first_message_gives_a_short_title,
     the_models_title_replaces_the_first_one_once,
@@ -200,6 +203,43 @@ async fn an_answer_that_only_calls_a_tool_is_shown(setup: Setup) {
     );
 }
 
+async fn an_answer_of_reasoning_alone_is_shown(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    stage.model.script([Script::thinking(["Hm, hm."])]);
+    let chat = stage.chat();
+    chat.say("go").await.expect(201).events().await;
+    let messages = chat.detail().await["messages"].clone();
+    assert_eq!(messages.as_array().unwrap().len(), 2);
+    let answer = &messages[1];
+    assert_eq!(
+        (&answer["type"], &answer["content"]),
+        (&json!("ai"), &json!(""))
+    );
+    let thinking = json!([{"type": "thinking", "thinking": "Hm, hm."}]);
+    assert_eq!(answer["meta"], json!({ "thinking": thinking }));
+}
+
+/// This server stores no such answer itself.
+async fn an_answer_that_says_nothing_is_not_shown(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    stage.model.script([
+        Script::text(["I look."]).and_tool_call("look", json!({})),
+        Script::text(["Blue."]),
+    ]);
+    let chat = stage.chat();
+    let mut body = chat.message("which colour?");
+    body["contextual_tools"] = json!({"look": {"description": "Looks"}});
+    chat.stream(&body).await.expect(201).events().await;
+    assert_eq!(chat.messages().await.len(), 4);
+    let statement = "UPDATE message SET body = '{\"content\":\"\",\"type\":\"ai\"}' WHERE conversation_id = ?1 AND position = 4";
+    tamper(&stage.app, &chat, statement).await;
+    let detail = chat.detail().await;
+    let messages = detail["messages"].as_array().unwrap().iter();
+    let kinds: Vec<_> = messages.map(|message| message["type"].clone()).collect();
+    assert_eq!(kinds, ["human", "ai", "tool"]);
+    assert_eq!(detail["has_unsupported_content"], false);
+}
+
 async fn stored_messages_of_another_version_are_reported(setup: Setup) {
     let stage = Stage::new(setup).await;
     let chat = stage.idle_chat().await;
@@ -208,6 +248,20 @@ async fn stored_messages_of_another_version_are_reported(setup: Setup) {
     let detail = chat.detail().await;
     assert_eq!(detail["messages"], json!([]));
     assert_eq!(detail["has_unsupported_content"], true);
+}
+
+async fn messages_that_cannot_be_read_leave_the_rest_readable(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    let chat = stage.idle_chat().await;
+    let whole = chat.detail().await;
+    // It is not their content that is wrong then.
+    assert_eq!(whole["has_unsupported_content"], false);
+    stage.app.hide(Table::Message).await;
+    let mut expected = whole.clone();
+    expected["messages"] = json!([]);
+    assert_eq!(chat.detail().await, expected);
+    stage.app.give_back(Table::Message).await;
+    assert_eq!(chat.detail().await, whole);
 }
 
 async fn the_mode_follows_the_newest_turn_that_named_one(setup: Setup) {

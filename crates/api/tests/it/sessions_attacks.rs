@@ -5,7 +5,7 @@ use http::Method;
 use model::rates::{Limit, Per};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use testkit::{Api, Reply, Session, Setup, TestApp, on_both_engines};
+use testkit::{Api, Engine, Reply, Session, Setup, TestApp, on_both_engines};
 
 on_both_engines! {
     an_unknown_address_and_a_wrong_password_are_told_and_timed_alike,
@@ -434,4 +434,34 @@ async fn hostile_bodies_are_refused(setup: Setup) {
     let get = stranger.get(login).await;
     assert_error(&get, 405, "method_not_allowed", "");
     assert_eq!(get.header("allow"), "POST, OPTIONS");
+}
+
+/// Who gets hold of the files of the embedded engine, but not of the key beside them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_the_database_has_no_key_session_password_or_secret() {
+    let name = "who_has_the_database_has_no_key_session_password_or_secret";
+    let setup = Setup::new(Engine::Sqlite, name).await.unwrap();
+    let place = setup.place.clone();
+    let app = setup.start().await;
+    let tenant = app.tenant().await;
+    let browser = app.signed_in(tenant.user).await;
+    let me = browser.get(ME).await.expect(200).json;
+    let cookie = &browser.session().cookie;
+    let session = cookie.split_once('=').unwrap().1.to_owned();
+    let path = format!("/api/projects/{}/rotate_secret_token/", tenant.project);
+    let rotated = tenant.api.post(&path, &json!({})).await.expect(200).json;
+    let secret = rotated["secret_token"].as_str().unwrap();
+    drop(app.stop().await);
+    let mut stored = Vec::new();
+    for entry in std::fs::read_dir(place.data_dir()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            stored.extend(std::fs::read(path).unwrap());
+        }
+    }
+    let holds = |text: &str| stored.windows(text.len()).any(|it| it == text.as_bytes());
+    assert!(holds(me["email"].as_str().unwrap()), "it is the database");
+    for hidden in [&*tenant.key, &session, PASSWORD, secret] {
+        assert!(!holds(hidden), "{hidden}");
+    }
 }

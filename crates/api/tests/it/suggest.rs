@@ -198,6 +198,7 @@ async fn a_suggestion_becomes_a_private_note_and_nothing_else(setup: Setup) {
     let notes = notes(&desk, &ticket).await;
     assert_eq!(notes.len(), 1);
     assert_eq!(notes[0]["author_type"], "AI");
+    assert_eq!(notes[0]["created_by"], Value::Null);
     assert_eq!(notes[0]["content"], "It is on its way.");
     let news: Vec<String> = desk
         .events()

@@ -12,6 +12,7 @@ on_both_engines! {
     without_a_model_nothing_found_is_a_holding_reply_and_no_note,
     without_a_model_customers_cannot_steer_it,
     other_projects_answers_are_not_drawn_on,
+    the_chat_draws_on_no_ticket,
 }
 
 async fn without_a_model_an_article_makes_the_draft(setup: Setup) {
@@ -159,4 +160,19 @@ async fn other_projects_answers_are_not_drawn_on(setup: Setup) {
     let ticket = asked(&desk, "My parcel is late, can it be traced?").await;
     let reply = suggest(&desk, &ticket).await.expect(200).json;
     assert_eq!(reply["sources"], json!([]));
+}
+
+async fn the_chat_draws_on_no_ticket(setup: Setup) {
+    let desk = Desk::new(setup).await;
+    let answer = "Parcels that are late can be traced by us.";
+    solved(&desk, "My parcel is late", answer, json!({})).await;
+    let question = "My parcel is late, can it be traced?";
+    let ticket = asked(&desk, question).await;
+    let reply = suggest(&desk, &ticket).await.expect(200).json;
+    assert_eq!(reply["sources"][0]["type"], "ticket", "it is known");
+    let chat = desk.tenant.chat();
+    let events = chat.say(question).await.expect(201).events().await;
+    let said = events.last().unwrap().content();
+    assert!(said.starts_with("I found nothing"), "{said}");
+    assert!(!said.contains("by us"), "{said}");
 }

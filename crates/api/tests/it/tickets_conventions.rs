@@ -3,14 +3,19 @@
 use crate::common::assert_json;
 use crate::tickets_desk::Desk;
 use http::Method;
+use model::TicketId;
+use model::fields::Fields;
+use model::tickets::{NewTicket, TicketChange};
 use serde_json::{Value, json};
-use testkit::{Api, Reply, Setup, on_both_engines};
+use store::tickets::WriteError;
+use testkit::{Api, Reply, Setup, new_uuid, on_both_engines};
 
 on_both_engines! {
     who_calls_is_found_out_as_everywhere,
     what_a_key_may_and_where_is_asked_as_everywhere,
     paths_methods_and_forms_are_as_everywhere,
     bodies_are_read_as_everywhere,
+    a_page_of_tickets_is_at_most_a_thousand_long,
 }
 
 const JSON: &str = "application/json";
@@ -161,7 +166,12 @@ async fn paths_methods_and_forms_are_as_everywhere(setup: Setup) {
         format!("{bare}?format=json"),
         desk.path.replace("/projects/", "/environments/"),
     ] {
-        assert_json(&desk.api.get(&path).await, 200, &list);
+        let reply = desk.api.get(&path).await;
+        assert_json(&reply, 200, &list);
+        // Neither prefix is on its way out.
+        for name in ["deprecation", "sunset", "link"] {
+            assert_eq!(reply.header(name), "", "{path}: {name}");
+        }
         // The links keep the form of the request.
         let (path, query) = path.split_once('?').unwrap_or((&*path, ""));
         let page = desk.api.get(&format!("{path}?limit=1&{query}")).await.json;
@@ -268,4 +278,27 @@ async fn bodies_are_read_as_everywhere(setup: Setup) {
             "{sent}"
         );
     }
+}
+
+async fn a_page_of_tickets_is_at_most_a_thousand_long(setup: Setup) {
+    let desk = Desk::new(setup).await;
+    let new = (0..1001).map(|_| {
+        let fields = TicketChange::read(&Fields::of(&json!({})).unwrap()).unwrap();
+        NewTicket::new(TicketId(new_uuid()), fields)
+    });
+    let (scene, new) = (desk.scene(), new.collect::<Vec<_>>());
+    let made = desk.app.store.write(move |c| {
+        Box::pin(async move {
+            for ticket in new {
+                store::tickets::create(c, &scene, ticket).await?;
+            }
+            Ok::<_, WriteError>(())
+        })
+    });
+    made.await.unwrap();
+    let page = desk.list("limit=5000").await;
+    assert_eq!(page["count"], 1001);
+    assert_eq!(page["results"].as_array().unwrap().len(), 1000);
+    let next = page["next"].as_str().unwrap();
+    assert!(next.ends_with("/tickets/?limit=1000&offset=1000"), "{next}");
 }

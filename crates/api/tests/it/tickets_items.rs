@@ -109,6 +109,9 @@ async fn a_ticket_is_found_by_uuid_and_by_number(setup: Setup) {
         .await
         .expect(201);
     let theirs_id = theirs.json["id"].as_str().unwrap();
+    assert_eq!(theirs.json["ticket_number"], 1, "as ours");
+    let first = format!("{}1/", desk.path);
+    assert_json(&desk.api.get(&first).await, 200, &made);
     for name in [
         "999999",
         "nope",

@@ -8,6 +8,7 @@ use testkit::{Setup, new_uuid, on_both_engines};
 
 on_both_engines! {
     a_reply_is_public_and_counts_for_the_customer,
+    a_ticket_shows_its_newest_public_message,
     a_note_changes_no_number,
     messages_are_listed_oldest_first_with_notes,
     broken_replies_are_refused,
@@ -59,6 +60,30 @@ async fn a_reply_is_public_and_counts_for_the_customer(setup: Setup) {
     assert_eq!(now["last_message_at"], reply["created_at"]);
     assert_eq!(now["updated_at"], reply["created_at"]);
     assert_eq!(now["status"], "new");
+}
+
+async fn a_ticket_shows_its_newest_public_message(setup: Setup) {
+    const DAY: u64 = 86_400;
+    let desk = Desk::new(setup).await;
+    let ticket = desk.add(json!({})).await;
+    desk.hear(&ticket, "one").await;
+    desk.later(DAY);
+    desk.reply(&ticket, json!({"message": "two"}))
+        .await
+        .expect(201);
+    desk.later(DAY);
+    let third = desk.reply(&ticket, json!({"message": "three"}));
+    let third = third.await.expect(201).json;
+    desk.later(DAY);
+    let shown = desk.peek(&ticket).await;
+    for (name, value) in [
+        ("message_count", &json!(3)),
+        ("last_message_text", &json!("three")),
+        ("last_message_at", &third["created_at"]),
+        ("updated_at", &third["created_at"]),
+    ] {
+        assert_eq!(&shown[name], value, "{name}");
+    }
 }
 
 async fn a_note_changes_no_number(setup: Setup) {

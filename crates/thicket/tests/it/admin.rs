@@ -148,6 +148,37 @@ fn settings_of_a_project_are_set_all_or_none() {
 }
 
 #[test]
+fn what_the_api_calls_a_setting_is_a_key_here() {
+    let place = with_ada();
+    let settings = [
+        ("conversations_enabled", "false", json!(false)),
+        ("widget_enabled", "true", json!(true)),
+        ("is_ai_data_processing_approved", "false", json!(false)),
+        ("timezone", "Asia/Tokyo", json!("Asia/Tokyo")),
+        ("reopen_on_customer_message", "true", json!(true)),
+        (
+            "notification_recipients",
+            "a@example.com",
+            json!(["a@example.com"]),
+        ),
+        ("ai_replies", "draft", json!("draft")),
+        ("ai_credits_exhausted", "true", json!(true)),
+        ("ai_limits_exempt", "true", json!(true)),
+        ("sla_warning_minutes", "30,5", json!([30, 5])),
+    ];
+    let before = place.json("project show 1");
+    for (name, text, value) in &settings {
+        assert_ne!(&before[name], value, "{name}");
+        let set = place.json(&format!("project set 1 {name}={text}"));
+        assert_eq!(&set[name], value, "{name}");
+    }
+    let shown = place.json("project show 1");
+    for (name, _, value) in &settings {
+        assert_eq!(&shown[name], value, "{name}");
+    }
+}
+
+#[test]
 fn the_first_person_of_an_organisation_is_its_admin() {
     let place = Place::new();
     place.json("project create --name Acme");

@@ -170,6 +170,18 @@ fn there_is_something_in_the_inbox_and_it_is_put_there_once() {
 }
 
 #[test]
+fn nobody_is_throttled() {
+    let place = Place::new();
+    let server = demo(&place);
+    let Greeting { path, bearer, .. } = greeting(&server, &server.greeting());
+    let headers = [("Authorization", bearer.as_str())];
+    for _ in 0..25 {
+        // Where turns are counted, broken requests are too.
+        assert_eq!(server.post(&path, &headers, "{}").status, 400);
+    }
+}
+
+#[test]
 fn somebody_elses_data_is_left_alone() {
     let place = Place::new();
     place.json("project create --name Real");

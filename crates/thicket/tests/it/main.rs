@@ -7,6 +7,8 @@ mod articles;
 #[cfg(test)]
 mod attachments;
 #[cfg(test)]
+mod background;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod crash;
@@ -28,6 +30,8 @@ mod serve;
 mod server;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod statements;
 #[cfg(feature = "otlp")]
 #[cfg(test)]
 mod traces;

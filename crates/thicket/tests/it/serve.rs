@@ -2,7 +2,11 @@
 
 use crate::harness::{Place, finish};
 use crate::server::{Server, until};
+use model::ProjectId;
+use serde_json::json;
 use std::io::Read as _;
+use std::time::{Duration, Instant};
+use testkit::{Api, Chat, http_client, new_uuid};
 
 const QUESTION: &str = r#"{"content": "How do I begin?", "conversation": "018f3c5a-7b1e-7c3d-9a52-3f6f2b8d4e10",
     "trace_id": "3f0f7a86-5f0c-4d0e-8b0b-0a6d3f6c1b22"}"#;
@@ -86,6 +90,53 @@ fn commands_work_while_it_serves_and_a_revoked_key_is_worthless_within_a_second(
         revoked.elapsed()
     );
     assert_eq!(server.stop().code, Some(0));
+}
+
+#[test]
+fn a_setting_that_a_command_makes_holds_within_a_second() {
+    let (place, bearer, _) = with_key();
+    let mut command = place.command(["serve", "--listen", "127.0.0.1:0"]);
+    command.env("THICKET_RATE_LIMITS", "off");
+    let server = Server::of(command);
+    let headers = [("Authorization", bearer.as_str())];
+    let ask = || server.post(CONVERSATIONS, &headers, "{}").status;
+    assert_eq!(ask(), 400);
+    place.json("project set 1 ai_credits_exhausted=true");
+    let set = Instant::now();
+    until("the credits are used up", || (ask() == 402).then_some(()));
+    let took = set.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_setting_switches_all_four_status_codes() {
+    for (setting, expected) in [
+        ("", [201, 200, 200, 204]),
+        ("published", [201, 200, 200, 204]),
+        ("observed", [200, 201, 204, 200]),
+    ] {
+        let (place, bearer, _) = with_key();
+        let mut command = place.command(["serve", "--listen", "127.0.0.1:0"]);
+        if !setting.is_empty() {
+            command.env("THICKET_COMPAT_STATUS_CODES", setting);
+        }
+        let server = Server::of(command);
+        let key = bearer["Bearer ".len()..].to_owned();
+        let chat = Chat {
+            api: Api::new(http_client(), server.url(), Some(key)),
+            project: ProjectId(1),
+            id: new_uuid(),
+        };
+        let (api, later) = (&chat.api, json!({"content": "later"}));
+        let asked = chat.post(&chat.message("How do I begin?")).await;
+        let noted = api.post(&chat.path("append_message/"), &later).await;
+        let cancelled = api.patch(&chat.path("cancel/"), &json!({})).await;
+        let queue = api.post(&chat.path("queue/"), &later).await.expect(200);
+        let item = queue.json["messages"][0]["id"].as_str().unwrap();
+        let removed = api.delete(&chat.path(&format!("queue/{item}/"))).await;
+        let codes = [asked, noted, cancelled, removed].map(|reply| reply.status.as_u16());
+        assert_eq!(codes, expected, "{setting:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What happens while Redis is away: nothing that a client would notice.
 
 use super::{Trio, deaf, setup_with_own, with_own_redis};
-use crate::common::{assert_error, assert_json, eventually, finals, said};
+use crate::common::{assert_error, assert_json, cancel, eventually, finals, said};
 use crate::tickets_desk::Desk;
 use crate::turns::scene::{brisk, raw, stepwise};
 use model::rates::{Limit, Per};
@@ -13,7 +13,9 @@ use tokio::time::Instant;
 with_own_redis! {
     redis_may_die_and_come_back_in_mid_stream,
     a_redis_that_hangs_holds_nobody_up,
+    without_redis_tickets_are_changed_counted_and_logged,
     without_redis_each_replica_counts_for_itself,
+    without_redis_a_turn_is_stopped_from_another_replica,
     a_server_starts_without_redis_and_uses_it_when_it_comes,
     what_is_kept_has_the_documented_names_and_times,
 }
@@ -100,6 +102,38 @@ async fn a_redis_that_hangs_holds_nobody_up(mut setup: Setup, redis: RedisServer
     .await;
 }
 
+async fn without_redis_tickets_are_changed_counted_and_logged(
+    setup: Setup,
+    mut redis: RedisServer,
+) {
+    let desk = Desk::new(setup).await;
+    let ticket = desk.add(json!({})).await;
+    desk.hear(&ticket, "one").await;
+    assert_eq!(desk.unread().await, 1);
+    redis.kill();
+    readiness(&desk.app, 503).await;
+    // Nothing is kept, so every answer is the store's.
+    desk.hear(&ticket, "two").await;
+    assert_eq!(desk.unread().await, 2);
+    desk.hear(&ticket, "three").await;
+    assert_eq!(desk.unread().await, 3);
+    desk.patch(&ticket, json!({"status": "open"}))
+        .await
+        .expect(200);
+    desk.reply(&ticket, json!({"message": "hello"}))
+        .await
+        .expect(201);
+    desk.get(&ticket).await.expect(200);
+    assert_eq!(desk.unread().await, 0);
+    for (kind, times) in [
+        ("$conversation_message_received", 3),
+        ("$conversation_ticket_status_changed", 1),
+        ("$conversation_message_sent", 1),
+    ] {
+        assert_eq!(desk.events_of(kind).await.len(), times, "{kind}");
+    }
+}
+
 async fn without_redis_each_replica_counts_for_itself(mut setup: Setup, mut redis: RedisServer) {
     setup.api.rate_limits = true;
     setup
@@ -117,6 +151,28 @@ async fn without_redis_each_replica_counts_for_itself(mut setup: Setup, mut redi
         }
         assert_error(&api.get("/api/users/@me/").await, 429, "throttled", "");
     }
+}
+
+async fn without_redis_a_turn_is_stopped_from_another_replica(
+    setup: Setup,
+    mut redis: RedisServer,
+) {
+    let trio = Trio::open(brisk(setup)).await;
+    let [on_a, on_b, _] = trio.chats();
+    let gate = Gate::new();
+    trio.model.script([stepwise(&gate, &["half ", "never"])]);
+    let mut stream = on_a.say("hello").await.expect(201);
+    gate.open(1);
+    stream.until(Event::is_partial).await;
+    redis.kill();
+    readiness(&trio.b, 503).await;
+    assert_eq!(cancel(&on_b).await["status"], "idle");
+    // Nobody can tell the first server; it has looked.
+    trio.model.wait_for_disconnects(1).await;
+    let last = stream.events().await.pop().unwrap().json();
+    assert_eq!(last["content"], "half ");
+    assert_eq!(last["meta"]["interrupted"], "cancelled");
+    assert_eq!(on_a.status().await, "idle");
 }
 
 async fn a_server_starts_without_redis_and_uses_it_when_it_comes(

@@ -4,7 +4,9 @@ use super::scene::{Mortal, brisk, messages_without_ids, raw, seq, stepwise, tool
 use crate::common::{cancel, enqueue, eventually, finals, said};
 use serde_json::json;
 use std::time::Duration;
-use testkit::{Chat, Event, Gate, Script, Setup, StubModel, Tenant, TestApp, on_both_engines};
+use testkit::{
+    Chat, Engine, Event, Gate, Script, Setup, StubModel, Tenant, TestApp, on_both_engines,
+};
 
 on_both_engines! {
     a_message_that_was_accepted_survives,
@@ -106,6 +108,29 @@ async fn a_turn_that_had_said_nothing_is_asked_again(setup: Setup) {
     let asked: Vec<_> = model.turns().iter().map(|turn| turn.body.clone()).collect();
     assert_eq!(asked.len(), 2);
     assert_eq!(asked[0], asked[1], "the same question");
+}
+
+/// One server has the data directory, so what another one left there is nobody's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_the_embedded_engine_a_turn_is_taken_over_long_before_its_lease_runs_out() {
+    let name = "on_the_embedded_engine_a_turn_is_taken_over_long_before_its_lease_runs_out";
+    let mut setup = Setup::new(Engine::Sqlite, name).await.unwrap();
+    setup.assistant.lease = Duration::from_secs(3600);
+    let scene = Scene::open(setup).await;
+    scene
+        .model
+        .script([Script::hang(), Script::text(["answer"])]);
+    let chat = scene.tenant.chat();
+    let _stream = chat.say("hello").await.expect(201);
+    scene.model.wait_for_turns(1).await;
+    // Nobody moves the clock.
+    let app = scene.mortal.kill().start().await;
+    let chat = chat.seen_by(&app.api(&scene.tenant.key));
+    assert_eq!(
+        finals(&whole(&chat).await),
+        said(&[("human", "hello"), ("ai", "answer")])
+    );
+    assert_eq!(scene.model.turns().len(), 2);
 }
 
 async fn a_turn_that_had_only_reasoned_is_asked_again(setup: Setup) {

@@ -11,6 +11,7 @@ on_both_engines! {
     parallel_messages_are_all_found_by_who_reads_on,
     a_page_says_whether_there_is_more,
     a_deleted_message_does_not_appear,
+    a_message_that_was_read_is_not_counted_again_when_it_is_deleted,
     the_team_is_named_but_not_by_its_addresses,
     reading_clears_the_badge_and_nothing_else,
 }
@@ -185,6 +186,26 @@ async fn a_deleted_message_does_not_appear(setup: Setup) {
     let page = browser.read(&ticket, json!({})).await.expect(200).json;
     assert_eq!(texts(&page), ["one"]);
     assert_eq!(page["unread_count"], 0);
+}
+
+async fn a_message_that_was_read_is_not_counted_again_when_it_is_deleted(setup: Setup) {
+    let site = Site::new(setup).await;
+    let browser = site.browser("u");
+    let ticket = browser.begin("one").await["ticket_id"].clone();
+    let reply = site.staff_says(&ticket, json!({"message": "two"})).await;
+    browser.mark_read(&ticket).await.expect(200);
+    let path = site.path(&format!("comments/{}/", reply["id"].as_str().unwrap()));
+    let deletion = json!({"deleted": true});
+    site.desk.api.patch(&path, &deletion).await.expect(200);
+    let seen = site.staff_sees(&ticket).await;
+    for (name, value) in [
+        ("unread_customer_count", json!(0)),
+        ("unread_team_count", json!(1)),
+        ("message_count", json!(1)),
+        ("last_message_text", json!("one")),
+    ] {
+        assert_eq!(seen[name], value, "{name}");
+    }
 }
 
 async fn the_team_is_named_but_not_by_its_addresses(setup: Setup) {

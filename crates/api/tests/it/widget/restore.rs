@@ -17,6 +17,7 @@ on_both_engines! {
     a_persons_address_is_as_good_unless_something_speaks_against_it,
     what_browsers_say_of_a_persons_address_moves_no_ticket,
     a_token_of_another_project_is_unknown,
+    a_token_is_kept_as_a_digest,
 }
 
 const ORIGIN: &str = "https://shop.example";
@@ -301,4 +302,15 @@ async fn a_token_of_another_project_is_unknown(setup: Setup) {
         redeem(&foreign, &token).await.expect(200).json["status"],
         "success"
     );
+}
+
+async fn a_token_is_kept_as_a_digest(setup: Setup) {
+    const KEPT: &str = "SELECT count(*) FROM restore_token WHERE project_id = ?1 AND digest = ?2";
+    let (site, _, _) = scene(setup).await;
+    let token = token(&site, &at_shop(&site)).await;
+    let (project, digest) = (site.desk.tenant.project, model::secrets::digest(&token));
+    let kept = site.desk.app.store.read(move |c| {
+        Box::pin(async move { c.one::<i64>(KEPT, store::params![project, &digest]).await })
+    });
+    assert_eq!(kept.await.unwrap(), 1);
 }
