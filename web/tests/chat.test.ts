@@ -155,3 +155,22 @@ test("what is begun in the composer is still there after a reload", async () => 
   await page.reload();
   await expect.poll(() => composer().inputValue()).toBe("Half a thought");
 });
+
+test("who comes by with keys goes on with them, and writes when they say so", async () => {
+  await composer().waitFor();
+  for (const [letter, path] of [
+    ["m", /inbox\/mine/],
+    ["c", /chat$/],
+    ["o", /inbox\/open/],
+    ["c", /chat$/],
+  ] as const) {
+    await page.keyboard.press("g");
+    await page.keyboard.press(letter);
+    await page.waitForURL(path);
+    await page.getByRole("heading", { level: 1 }).first().waitFor();
+  }
+  await composer().waitFor();
+  await page.keyboard.press("r");
+  await page.keyboard.type("Hello");
+  expect(await composer().inputValue()).toBe("Hello");
+});

@@ -1,6 +1,6 @@
 import type { Browser, Page, Route } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { closeWindow, launch, signIn } from "./browser.ts";
+import { closeWindow, launch, signIn, signInAs } from "./browser.ts";
 import { composer, messages, openInbox, openTicket, row } from "./desk.ts";
 import { Server } from "./server.ts";
 
@@ -80,16 +80,18 @@ test("nothing typed is lost while the network is away for a minute", async () =>
   await page.keyboard.type("second half.");
   await page.keyboard.press("ControlOrMeta+Enter");
   await page.clock.runFor(30_000);
-  await messages(page)
-    .getByText(/not sent/i)
-    .waitFor();
+  await messages(page).getByText("Not sent. You are offline.").waitFor();
   await messages(page).getByText("First half, second half.").waitFor();
 
   await server.customerWrites(ticket, "Are you there?");
   await page.context().setOffline(false);
   await messages(page).getByText("Are you there?").waitFor();
   await page.getByText("No connection.").waitFor({ state: "detached" });
+  // What has come meanwhile is asked about, as when it is sent from the composer.
   await messages(page).getByRole("button", { name: "Try again" }).click();
+  await messages(page).getByText("Otto Cut has written meanwhile.").waitFor();
+  expect((await server.messages(ticket)).some((one) => one.author_type === "support")).toBe(false);
+  await messages(page).getByRole("button", { name: "Send anyway" }).click();
   await messages(page).locator(".team").getByText("First half, second half.").waitFor();
   const sent = (await server.messages(ticket)).filter((one) => one.content.includes("First half"));
   expect(sent).toHaveLength(1);
@@ -155,10 +157,49 @@ test("an answer to something older is asked about before it goes out", async () 
   await server.customerWrites(ticket, "Forget it, it is solved.");
   await messages(page).getByText("Forget it, it is solved.").waitFor();
   await page.keyboard.press("ControlOrMeta+Enter");
-  await page.getByText("has written something new").waitFor();
+  await page.getByText("Mia Moves has written meanwhile.").waitFor();
   expect((await server.messages(ticket)).some((one) => one.author_type === "support")).toBe(false);
   await page.getByRole("button", { name: "Send anyway" }).click();
   await messages(page).locator(".team").getByText("Yes, you can.").waitFor();
+});
+
+test("who answers what a colleague has answered meanwhile is asked first", async () => {
+  const ticket = await server.ticket("Cleo Crossed", "Is it in stock?");
+  const mira = await server.join("mia.cross@example.com", "Mia Cross");
+  const other = await signInAs(browser, server, mira);
+  await openTicket(page, ticket.ticket_number);
+  await openTicket(other, ticket.ticket_number);
+  await page.keyboard.press("r");
+  await page.keyboard.type("No.");
+  await other.keyboard.press("r");
+  await other.keyboard.type("Yes, plenty.");
+  await other.keyboard.press("ControlOrMeta+Enter");
+  await messages(page).locator(".team").getByText("Yes, plenty.").waitFor();
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await page.getByText("A colleague, Mia Cross, has answered meanwhile.").waitFor();
+  const sent = (await server.messages(ticket)).map(({ content }) => content);
+  expect(sent).not.toContain("No.");
+  await closeWindow(other);
+});
+
+test("the list stays where one has scrolled to, whatever happens in it", async () => {
+  for (let made = 0; made < 24; made += 1) await server.ticket("Lots Later", "One of many: lots.");
+  await openInbox(page, "open", "?q=lots");
+  await row(page, "Lots Later").first().waitFor();
+  await page.keyboard.press("j");
+  await composer(page).waitFor();
+  const list = page.getByRole("region", { name: /^Tickets/ }).locator(".viewport");
+  const top = () => list.evaluate((node) => node.scrollTop);
+  await list.evaluate((node) => node.scrollTo({ top: node.scrollHeight }));
+  await expect.poll(top).toBeGreaterThan(300);
+  const before = await top();
+  const late = await server.ticket("Lots Late", "Another one, lots.");
+  await server.customerWrites(late, "Hello?");
+  await list.getByRole("button", { name: /new$/ }).waitFor();
+  expect(await top()).toBe(before);
+  // The next one by key is in sight again.
+  await page.keyboard.press("j");
+  await expect.poll(top).toBeLessThan(before);
 });
 
 test("what one agent does, another sees; and that both are there", async () => {
@@ -292,6 +333,27 @@ test("the command menu finds actions and tickets", async () => {
   await page.keyboard.press("Enter");
   await expect.poll(async () => (await server.find(ticket)).priority).toBe("critical");
   await page.goBack();
+});
+
+test("the command menu leads into the settings, and saves what the list is narrowed to", async () => {
+  const find = async (words: string, option: RegExp) => {
+    await page.keyboard.press("ControlOrMeta+k");
+    await page.getByRole("combobox", { name: "Command or ticket" }).fill(words);
+    await page.getByRole("option", { name: option }).click();
+  };
+  await find("api keys", /^API keys/);
+  await page.waitForURL(/settings\/api-keys$/);
+  await openInbox(page, "open", "?priority=high");
+  await find("save view", /^Save as view/);
+  await page.getByRole("dialog", { name: "Save as view" }).waitFor();
+});
+
+test("the sheet of keys has those of a ticket before one is open", async () => {
+  await page.keyboard.press("?");
+  const sheet = page.getByRole("dialog", { name: "Keys" });
+  for (const title of ["Resolve and go to the next", "Reply", "Snooze …", "Select none", "Send"]) {
+    await sheet.getByText(title, { exact: true }).waitFor();
+  }
 });
 
 test("single keys can be switched off", async () => {

@@ -1,7 +1,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { closeWindow, launch, signIn } from "./browser.ts";
-import { composer, messages, openTicket } from "./desk.ts";
+import { composer, messages, openTicket, row } from "./desk.ts";
 import { Server, type Ticket } from "./server.ts";
 
 let server: Server;
@@ -141,4 +141,80 @@ test("the same text is written in Markdown or with the eye, as one likes", async
   await plain.fill("It is **bold** and *slanted*");
   await page.getByRole("button", { name: "Write Markdown" }).click();
   await composer(page).locator("em").waitFor();
+});
+
+/** A macro with a status, used in the reply that is open. */
+async function useThanks() {
+  await server.call("POST", "/conversations/macros/", {
+    name: "Thanks a lot",
+    content: "Thank you.",
+    actions: { status: "resolved" },
+  });
+  await page.reload();
+  await composer(page).waitFor();
+  await page.keyboard.press("r");
+  await page.keyboard.type("/thanks");
+  await page
+    .getByRole("option", { name: /Thanks a lot/ })
+    .first()
+    .waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Send, resolved" }).waitFor();
+}
+
+test("a macro's status is for the ticket it was used in, and for no other", async () => {
+  const other = await server.ticket("Nell Next", "And what about me?");
+  await useThanks();
+  await page.keyboard.press("Escape");
+  await row(page, "Nell Next").getByRole("link").click();
+  await page.getByRole("region", { name: `Ticket ${other.ticket_number}` }).waitFor();
+  await page.keyboard.press("r");
+  await page.keyboard.type("You are next.");
+  await page.getByRole("button", { name: /^Send(?!,| and)/ }).waitFor();
+  await send();
+  await expect
+    .poll(async () => (await server.messages(other)).at(-1)?.content)
+    .toBe("You are next.");
+  await messages(page).locator(".team").getByText("You are next.").waitFor();
+  expect((await server.find(other)).status).not.toBe("resolved");
+});
+
+test("a macro's status goes with its text", async () => {
+  await useThanks();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.press("Backspace");
+  await page.getByRole("button", { name: "Send, resolved" }).waitFor({ state: "detached" });
+  await page.keyboard.type("Not yet.");
+  await page.getByRole("button", { name: "Send, resolved" }).waitFor({ state: "detached" });
+});
+
+test("a macro is used by its name from the command menu", async () => {
+  await server.call("POST", "/conversations/macros/", {
+    name: "Yellow page",
+    content: "Look there.",
+  });
+  await page.reload();
+  await composer(page).waitFor();
+  await page.keyboard.press("ControlOrMeta+k");
+  await page.keyboard.type("yellow");
+  await page.getByRole("option", { name: /Yellow page/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await expect.poll(() => composer(page).textContent()).toBe("Look there.");
+});
+
+test("each ticket begins with a reply, unless it is a note that was begun there", async () => {
+  const other = await server.ticket("Olga Other", "Hello?");
+  const selected = (name: string) => page.getByRole("tab", { name, selected: true }).waitFor();
+  await page.keyboard.press("n");
+  await page.keyboard.type("For us alone");
+  await selected("Note");
+  await page.keyboard.press("Escape");
+  await row(page, "Olga Other").getByRole("link").click();
+  await page.getByRole("region", { name: `Ticket ${other.ticket_number}` }).waitFor();
+  await selected("Reply");
+  expect(await composer(page).textContent()).toBe("");
+  await page.goBack();
+  await page.getByRole("region", { name: `Ticket ${ticket.ticket_number}` }).waitFor();
+  await selected("Note");
+  await expect.poll(() => composer(page).textContent()).toBe("For us alone");
 });

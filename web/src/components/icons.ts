@@ -1,6 +1,7 @@
 /** Our own icons: lines on a grid of 16. */
 export const icons = {
   archive: ["M2.5 3.5h11v3h-11z", "M3.5 6.5v6h9v-6", "M6.5 9h3"],
+  arrowUp: ["M8 13V3.5", "m4 7.5 4-4 4 4"],
   at: [
     "M10.5 8a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0Z",
     "M10.5 8v.8a1.6 1.6 0 0 0 3 .7A5.8 5.8 0 1 0 11 13",

@@ -48,13 +48,40 @@ export function plain(text: string): string {
   return text.replace(/&(?:amp|lt|gt|quot|#39|nbsp);/g, (entity) => known[entity] ?? entity);
 }
 
+/** Code, and addresses: nothing in them is a mark. */
+const VERBATIM = /(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)|https?:\/\/[^\s)\]<>*]+/g;
+/** Where the letters of marks are kept while marks are looked for. */
+const KEPT_FROM = 0xe000;
+
+/** Marks around words. An underscore inside a word is a letter. */
+const MARKS = [
+  ...[3, 2, 1].map((count) => markOf("\\*", count)),
+  ...[3, 2, 1].map((count) => markOf("_", count, "[\\p{L}\\p{N}_]")),
+  markOf("~", 2),
+];
+
+function markOf(letter: string, count: number, beside = letter): RegExp {
+  const mark = `${letter}{${count}}`;
+  const words = `(?![\\s${letter}])(.+?)(?<![\\s${letter}])`;
+  return new RegExp(`(?<!${beside})${mark}${words}${mark}(?!${beside})`, "gu");
+}
+
+const hidden = (text: string) =>
+  text.replace(/[*_~`[\]()!]/g, (letter) => String.fromCharCode(KEPT_FROM + letter.charCodeAt(0)));
+const shown = (text: string) =>
+  text.replace(/[\ue000-\ue07f]/g, (letter) =>
+    String.fromCharCode(letter.charCodeAt(0) - KEPT_FROM),
+  );
+
 /** The first words of a text without its marks, for a preview. */
 export function preview(text: string): string {
-  return text
+  const words = text
+    .replace(/^\s{0,3}(?:```|~~~).*$/gm, "")
+    .replace(VERBATIM, (whole, _, code: string | undefined) => hidden(code ?? whole))
     .replace(/!\[([^\]]*)\]\([^)]*\)/g, (_, name: string) => (name ? `[${name}]` : "[image]"))
     .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
-    .replace(/^\s{0,3}(?:#{1,6}|>|[-*+]|\d+\.)\s+/gm, "")
-    .replace(/[*_`~]{1,3}(\S(?:.*?\S)?)[*_`~]{1,3}/g, "$1")
+    .replace(/^\s{0,3}(?:#{1,6}|>|[-*+]|\d+\.)\s+/gm, "");
+  return shown(MARKS.reduce((rest, mark) => rest.replace(mark, "$1"), words))
     .replace(/\s+/g, " ")
     .trim();
 }

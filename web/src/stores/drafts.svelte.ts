@@ -28,6 +28,12 @@ class Drafts {
     return this.#texts.get(id) ?? kept<Local | null>(id, null)?.text ?? "";
   }
 
+  /** What one was at in a ticket: a note if there is nothing but that, else the reply. */
+  kindOf(project: number, ticket: string): DraftKind {
+    const has = (kind: DraftKind) => this.textOf(project, ticket, kind) !== "";
+    return has("note") && !has("reply") ? "note" : "reply";
+  }
+
   set(project: number, ticket: string, kind: DraftKind, text: string) {
     const id = idOf(project, ticket, kind);
     this.#texts.set(id, text);

@@ -10,6 +10,8 @@ export interface Outgoing {
   reply: NewReply;
   /** The status that the ticket gets afterwards. */
   then: Status | null;
+  /** The last message of others that was there when it was sent, and so was known. */
+  seen: string | null;
   state: "sending" | "failed";
   error: string | null;
   /** The server may have it all the same. */
@@ -22,13 +24,20 @@ const KEY = "thicket.outbox";
 class Outbox {
   list: Outgoing[] = $state.raw(interrupted(kept<Outgoing[]>(KEY, [])));
 
-  add(project: number, ticketId: string, reply: NewReply, then: Status | null): Outgoing {
+  add(
+    project: number,
+    ticketId: string,
+    reply: NewReply,
+    then: Status | null,
+    seen: string | null,
+  ): Outgoing {
     const item: Outgoing = {
       localId: crypto.randomUUID(),
       project,
       ticketId,
       reply,
       then,
+      seen,
       state: "sending",
       error: null,
       isUnsure: false,

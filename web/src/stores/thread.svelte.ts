@@ -36,9 +36,9 @@ class Thread {
   /** Who else looks at it. */
   readonly viewers: Viewer[] = $derived(presence.of(this.id));
   readonly outgoing: Outgoing[] = $derived(outbox.list.filter((item) => item.ticketId === this.id));
-  /** The newest message of the customer, for noticing that there is a newer one. */
-  readonly lastCustomerMessage: TicketMessage | undefined = $derived(
-    this.content?.messages.findLast((message) => isByCustomer(message)),
+  /** The newest message that somebody else has sent, whom else the customer hears; for noticing that there is a newer one. */
+  readonly lastByOther: string | null = $derived(
+    this.content?.messages.findLast((message) => isByOther(message))?.id ?? null,
   );
 
   #project = 0;
@@ -163,11 +163,19 @@ class Thread {
    */
   send(reply: NewReply, then: Status | null = null): Promise<void> {
     if (!this.id) return Promise.resolve();
-    return this.deliver(outbox.add(this.#project, this.id, reply, then));
+    return this.deliver(outbox.add(this.#project, this.id, reply, then, this.lastByOther));
+  }
+
+  /** What others have sent after a message of theirs, or at all. */
+  since(seen: string | null): TicketMessage[] {
+    const messages = this.content?.messages ?? [];
+    const from = messages.findIndex((message) => message.id === seen);
+    return messages.slice(from + 1).filter((message) => isByOther(message));
   }
 
   async deliver(item: Outgoing): Promise<void> {
     outbox.update(item.localId, { state: "sending", error: null });
+    const wasOffline = !navigator.onLine;
     try {
       // An answer may have been lost on the way back: under the same name it is not sent twice.
       const sent = await api.reply(item.project, item.ticketId, item.reply, item.localId);
@@ -175,8 +183,13 @@ class Thread {
       outbox.remove(item.localId);
       if (item.then) await tickets.update(item.project, item.ticketId, { status: item.then });
     } catch (error) {
-      const isUnsure = error instanceof NetworkError;
-      outbox.update(item.localId, { state: "failed", error: explain(error), isUnsure });
+      // Without a network nothing has left the browser, this time.
+      const isOffline = error instanceof NetworkError && wasOffline && !navigator.onLine;
+      outbox.update(item.localId, {
+        state: "failed",
+        error: isOffline ? "You are offline." : explain(error),
+        isUnsure: isOffline ? item.isUnsure : error instanceof NetworkError,
+      });
     }
   }
 
@@ -271,6 +284,21 @@ class Thread {
     const oldest = this.#kept.keys().next();
     if (this.#kept.size > KEPT && !oldest.done) this.#kept.delete(oldest.value);
   }
+}
+
+/** Somebody else has sent it to the customer, or the customer has. */
+export function isByOther(message: TicketMessage): boolean {
+  return !message.is_private && !(message.author_type === "support" && isMine(message));
+}
+
+/** Who has written meanwhile, in whole sentences: for whoever is about to answer something older. */
+export function newsWords(messages: TicketMessage[], customer: string): string {
+  const words = messages.map((message) => {
+    if (isByCustomer(message)) return `${customer} has written meanwhile.`;
+    if (message.author_type === "AI") return "The assistant has answered meanwhile.";
+    return `A colleague, ${authorOf(message)}, has answered meanwhile.`;
+  });
+  return [...new Set(words)].join(" ");
 }
 
 export function isByCustomer(message: TicketMessage): boolean {

@@ -9,6 +9,7 @@ import { preferences, type Theme } from "~/stores/preferences.svelte";
 import { session } from "~/stores/session.svelte";
 import { toasts } from "~/stores/toasts.svelte";
 import { BUILT_IN, views } from "~/stores/views.svelte";
+import { sections } from "~/pages/settings/sections";
 import { navigation } from "./navigation";
 
 const THEMES: Record<Theme, string> = {
@@ -61,6 +62,15 @@ export function shellCommands(projectId: number): Command[] {
       keys: [`g ${entry.key}`],
       run: () => router.go(entry.to(projectId)),
     })),
+    ...sections
+      .filter((section) => !section.forAdmins || session.isAdmin)
+      .map((section) => ({
+        id: `settings-${section.name}`,
+        title: section.label,
+        group: "Settings",
+        icon: section.icon,
+        run: () => router.go(paths.settings(projectId, section.name)),
+      })),
     ...(Object.keys(THEMES) as Theme[]).map((theme) => ({
       id: `theme-${theme}`,
       title: THEMES[theme],

@@ -1,10 +1,12 @@
 /** Everything that can be done in the inbox, with its keys. */
+import type { Macro } from "~/api/macros";
 import type { Status, Ticket } from "~/api/tickets";
 import { PRIORITIES, STATUSES } from "~/api/tickets";
 import { PRIORITY_WORDS, STATUS_WORDS } from "~/lib/tickets";
 import { presets } from "~/lib/when";
 import { until } from "~/lib/time";
 import type { Command } from "~/stores/commands.svelte";
+import { macros } from "~/stores/macros.svelte";
 import { session } from "~/stores/session.svelte";
 import { ticketList } from "~/stores/ticket-list.svelte";
 import { change } from "./actions";
@@ -26,6 +28,7 @@ export interface InboxScene {
   sendSuggestion: () => void;
   toggleRail: () => void;
   write: (kind: "reply" | "note") => void;
+  useMacro: (macro: Macro) => void;
   back: () => void;
 }
 
@@ -226,6 +229,17 @@ function working(scene: InboxScene): Command[] {
         run: () => suggested.dismiss(),
       },
     );
+  }
+  if (ticket && many === 0) {
+    for (const macro of macros.list) {
+      found.push({
+        id: `macro-${macro.short_id}`,
+        title: `Use macro: ${macro.name}`,
+        group: "Macros",
+        icon: "bolt",
+        run: () => scene.useMacro(macro),
+      });
+    }
   }
   for (const status of STATUSES) {
     if (ticket?.status === status && many === 0) continue;
