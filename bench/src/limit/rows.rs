@@ -13,8 +13,8 @@ const READERS: usize = 4;
 const QUEUE: usize = 4096;
 /// Rows committed together at most, as in `store`.
 const BATCH: usize = 256;
-/// Threads that the inserted messages belong to, in turns.
-const THREADS: i64 = 64;
+/// Conversations that the inserted messages belong to, in turns.
+const CONVERSATIONS: i64 = 64;
 
 /// Rows of thicket's answers, ready to be sent.
 pub(crate) struct Shaped {
@@ -43,8 +43,8 @@ pub(crate) fn create(path: &Path, shaped: &Shaped, lists: i64) -> anyhow::Result
          CREATE TABLE message (
            conversation INTEGER, position INTEGER, json TEXT, PRIMARY KEY (conversation, position)
          ) WITHOUT ROWID;
-         CREATE TABLE added (id INTEGER PRIMARY KEY, thread INTEGER, json TEXT);
-         CREATE INDEX added_list ON added (thread, id);",
+         CREATE TABLE added (id INTEGER PRIMARY KEY, conversation INTEGER, json TEXT);
+         CREATE INDEX added_list ON added (conversation, id);",
     )?;
     let transaction = connection.transaction()?;
     let (head, tail) = &shaped.list_frame;
@@ -198,7 +198,7 @@ impl Reader {
 }
 
 /// Commits together what waits, and then answers; as thicket's writer does. What is inserted is a message that is found by
-/// its thread: one row with one index.
+/// its conversation: one row with one index.
 fn write(mut connection: Connection, queue: &Receiver<Write>) {
     let mut id = 0;
     while let Ok(first) = queue.recv() {
@@ -227,7 +227,7 @@ fn commit(
         while let Some(write) = next {
             let text = std::str::from_utf8(&write.0).unwrap_or_default();
             *id += 1;
-            insert.execute(params![*id, *id % THREADS, text])?;
+            insert.execute(params![*id, *id % CONVERSATIONS, text])?;
             group.push(write);
             let is_over = group.len() >= size;
             next = if is_over { None } else { queue.try_recv().ok() };

@@ -48,6 +48,8 @@ class Thread {
   /** When the others were last told that one looks; 0 before. */
   #toldAt = 0;
   readonly #kept = new Map<string, Content>();
+  /** What is being read ahead. */
+  readonly #ahead = new Map<string, Promise<Content>>();
 
   /** Opens a ticket by its number. What is known of it shows at once. */
   async open(project: number, number: number): Promise<void> {
@@ -59,17 +61,25 @@ class Thread {
       this.id = known.id;
       this.content = this.#kept.get(known.id) ?? null;
       this.state = this.content ? "ready" : "loading";
+      const show = (content: Content) => {
+        if (signal.aborted || this.content) return;
+        this.content = content;
+        this.state = "ready";
+      };
+      void this.#ahead.get(known.id)?.then(show, () => undefined);
     }
     try {
       const messages = this.#readMessages(known?.id ?? String(number), signal);
+      const early = known && this.#readActivities(known.id, signal);
       // An error of one of them is told once, by the one that is waited for.
       messages.catch(() => undefined);
+      early?.catch(() => undefined);
       const ticket = await api.find(project, known?.id ?? number, signal);
       tickets.put(ticket);
       this.id = ticket.id;
       const [content, activities] = await Promise.all([
         messages,
-        this.#readActivities(ticket.id, signal),
+        early ?? this.#readActivities(ticket.id, signal),
       ]);
       this.#take(ticket.id, { ...content, activities });
       this.state = "ready";
@@ -96,17 +106,16 @@ class Thread {
 
   /** Reads a ticket's messages ahead, so that opening it takes no time. Nothing is marked as read by it. */
   async prefetch(project: number, id: string): Promise<void> {
-    if (this.#kept.has(id)) return;
+    if (this.#kept.has(id) || this.#ahead.has(id)) return;
     this.#project = project;
+    const reading = this.#readContent(id, AbortSignal.timeout(10_000));
+    this.#ahead.set(id, reading);
     try {
-      const signal = AbortSignal.timeout(10_000);
-      const [content, activities] = await Promise.all([
-        this.#readMessages(id, signal),
-        this.#readActivities(id, signal),
-      ]);
-      this.#keep(id, { ...content, activities });
+      this.#keep(id, await reading);
     } catch {
       // It is read again when the ticket is opened.
+    } finally {
+      this.#ahead.delete(id);
     }
   }
 
@@ -257,6 +266,14 @@ class Thread {
     } catch {
       // Who else looks is nice to know, and no more.
     }
+  }
+
+  async #readContent(id: string, signal: AbortSignal): Promise<Content> {
+    const [content, activities] = await Promise.all([
+      this.#readMessages(id, signal),
+      this.#readActivities(id, signal),
+    ]);
+    return { ...content, activities };
   }
 
   async #readMessages(id: string, signal: AbortSignal): Promise<Omit<Content, "activities">> {

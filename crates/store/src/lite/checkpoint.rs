@@ -71,10 +71,9 @@ impl Checkpoint {
                 // With a reader in the way (a backup, say) not every commit shall try again.
                 self.copied_from = pages + COPIED_FROM / 4;
             }
-        } else if pages >= self.copied_from {
-            self.is_copying = self.copier.begin();
-        }
-        if pages > self.limit {
+        } else if pages >= self.copied_from && self.copier.begin() {
+            self.is_copying = true;
+        } else if pages > self.limit {
             let is_empty = self.copy_rest(conn, "TRUNCATE", PATIENCE);
             self.limit = if is_empty { LIMIT } else { pages + LIMIT / 4 };
         }

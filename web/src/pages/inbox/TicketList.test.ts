@@ -60,6 +60,12 @@ test("a ticket is read ahead when the pointer rests on its row", async () => {
   expect(vi.mocked(thread.prefetch).mock.calls).toEqual([[1, idOf(2)]]);
 });
 
+test("a ticket is read ahead at once when its row is pressed", async () => {
+  const { rows } = show();
+  await fireEvent.pointerDown(rows[2] as Element);
+  expect(vi.mocked(thread.prefetch).mock.calls).toEqual([[1, idOf(3)]]);
+});
+
 test("rows that pass below a resting pointer are not read ahead, only the one where scrolling ends", async () => {
   const { viewport, rows } = show();
   for (const row of rows.slice(0, 5)) {
