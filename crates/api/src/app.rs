@@ -171,6 +171,12 @@ impl App {
         self.assistant.tickets_changed();
     }
 
+    /// [`Self::tickets_changed`] after a customer's message, which the assistant may have to answer.
+    pub(crate) fn customer_wrote(&self, project: ProjectId) {
+        self.pokes.poke(project);
+        self.assistant.customer_wrote();
+    }
+
     /// To be called after a commit that changed what the team has not read: the next count is a fresh one.
     pub(crate) async fn unread_changed(&self, project: ProjectId) {
         self.unread.forget(project).await;

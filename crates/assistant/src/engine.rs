@@ -267,9 +267,17 @@ impl Engine {
         let _ = self.0.ticket_listener.set(listener);
     }
 
-    /// To be called after a commit that changed tickets: a customer's message may wait for an answer.
-    pub fn tickets_changed(&self) {
+    /// To be called after a commit with a customer's message, which may wait for an answer.
+    pub fn customer_wrote(&self) {
         self.0.wake_replies();
+    }
+
+    /// To be called after a commit that changed tickets otherwise: an answer that is being thought of may no longer be
+    /// wanted.
+    pub fn tickets_changed(&self) {
+        if !self.0.lock_replying().is_empty() {
+            self.0.wake_replies();
+        }
     }
 
     /// Whether new turns are refused because the server is about to stop.

@@ -308,6 +308,8 @@ impl Engine {
         .await?;
         if opens && committed.is_some() {
             self.0.ticket_changed(fence.key.project_id).await;
+            // Its first message is the customer's.
+            self.0.wake_replies();
         }
         Ok(committed)
     }

@@ -67,6 +67,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "0014_idempotency",
         text: include_str!("../migrations/0014_idempotency.sql"),
     },
+    Migration {
+        name: "0015_search_tickets",
+        text: include_str!("../migrations/0015_search_tickets.sql"),
+    },
 ];
 
 /// One step of the schema.

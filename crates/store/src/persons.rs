@@ -70,6 +70,17 @@ macro_rules! by_distinct_ids {
     };
 }
 
+/// The same for one id: without a list to take apart it costs half.
+macro_rules! by_distinct_id {
+    ($engine:ident) => {
+        concat!(
+            "SELECT person_distinct_id.distinct_id, ", columns!(), ", ", ids!($engine), " FROM person_distinct_id \
+               JOIN person ON person.project_id = person_distinct_id.project_id AND person.id = person_distinct_id.person_id \
+             WHERE person_distinct_id.project_id = ?1 AND person_distinct_id.distinct_id = ?2"
+        )
+    };
+}
+
 macro_rules! by_emails {
     ($engine:ident) => {
         concat!(
@@ -103,6 +114,8 @@ statements! {
     /// Lists of any length come as a JSON array, because a statement has a fixed number of parameters.
     BY_DISTINCT_IDS_SQLITE [sqlite] = by_distinct_ids!(sqlite);
     BY_DISTINCT_IDS_POSTGRES [postgres] = by_distinct_ids!(postgres);
+    BY_DISTINCT_ID_SQLITE [sqlite] = by_distinct_id!(sqlite);
+    BY_DISTINCT_ID_POSTGRES [postgres] = by_distinct_id!(postgres);
     /// One for each address, however many have it.
     BY_EMAILS_SQLITE [sqlite] = by_emails!(sqlite);
     BY_EMAILS_POSTGRES [postgres] = by_emails!(postgres);
@@ -235,11 +248,15 @@ async fn by_distinct_ids<P>(
     distinct_ids: &[&str],
     shape: Shape<P>,
 ) -> Result<HashMap<String, P>> {
-    let statement = match c.engine() {
-        Engine::Sqlite => BY_DISTINCT_IDS_SQLITE,
-        Engine::Postgres => BY_DISTINCT_IDS_POSTGRES,
+    let (one, many) = match c.engine() {
+        Engine::Sqlite => (BY_DISTINCT_ID_SQLITE, BY_DISTINCT_IDS_SQLITE),
+        Engine::Postgres => (BY_DISTINCT_ID_POSTGRES, BY_DISTINCT_IDS_POSTGRES),
     };
-    by_texts(c, project, statement, distinct_ids, shape).await
+    let statements = Statements {
+        one: Some(one),
+        many,
+    };
+    by_texts(c, project, statements, distinct_ids, shape).await
 }
 
 /// The persons whose property `email` is one of these addresses in any case, by address in lower case; of several
@@ -279,7 +296,11 @@ async fn by_emails<P>(
     };
     let folded: Vec<String> = emails.iter().map(|email| folded_email(email)).collect();
     let folded: Vec<&str> = folded.iter().map(String::as_str).collect();
-    by_texts(c, project, statement, &folded, shape).await
+    let statements = Statements {
+        one: None,
+        many: statement,
+    };
+    by_texts(c, project, statements, &folded, shape).await
 }
 
 /// Whether two ids are the same, or those of one person.
@@ -323,23 +344,33 @@ pub async fn is_identified(c: &Conn, project: ProjectId, distinct_id: &str) -> R
     Ok(count > 0)
 }
 
+/// What looks up persons by one text, where there is something better than a list of one, and by many.
+struct Statements {
+    one: Option<&'static str>,
+    many: &'static str,
+}
+
 async fn by_texts<P>(
     c: &Conn,
     project: ProjectId,
-    statement: &'static str,
+    statements: Statements,
     texts: &[&str],
     shape: Shape<P>,
 ) -> Result<HashMap<String, P>> {
     // PostgreSQL can neither store nor look for the character that this leaves out.
-    let texts: Vec<_> = texts
+    let texts: Vec<&str> = texts
         .iter()
+        .copied()
         .filter(|text| !text.is_empty() && !text.contains('\0'))
         .collect();
-    if texts.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let list = serde_json::to_string(&texts).map_err(Error::internal)?;
-    let found: Vec<Found> = c.all(statement, params![project, &list]).await?;
+    let found: Vec<Found> = match (texts.as_slice(), statements.one) {
+        ([], _) => return Ok(HashMap::new()),
+        ([only], Some(one)) => c.all(one, params![project, *only]).await?,
+        (texts, _) => {
+            let list = serde_json::to_string(texts).map_err(Error::internal)?;
+            c.all(statements.many, params![project, &list]).await?
+        }
+    };
     let mut by_text = HashMap::with_capacity(found.len());
     for Found(text, stored, ids) in found {
         if let Entry::Vacant(place) = by_text.entry(text) {

@@ -136,12 +136,14 @@ pub async fn find_by_uuid(c: &Conn, uuid: Uuid) -> Result<Option<User>> {
 /// # Errors
 /// When the store fails.
 pub async fn find_many(c: &Conn, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let statement = match c.engine() {
-        Engine::Sqlite => FIND_MANY_SQLITE,
-        Engine::Postgres => FIND_MANY_POSTGRES,
+    let statement = match (ids, c.engine()) {
+        ([], _) => return Ok(HashMap::new()),
+        ([only], _) => {
+            let found = find(c, *only).await?;
+            return Ok(found.map(|user| (user.id, user)).into_iter().collect());
+        }
+        (_, Engine::Sqlite) => FIND_MANY_SQLITE,
+        (_, Engine::Postgres) => FIND_MANY_POSTGRES,
     };
     let ids = serde_json::json!(ids).to_string();
     let found: Vec<User> = c.all(statement, params![&ids]).await?;

@@ -81,7 +81,7 @@ pub(super) async fn create(visit: VisitorCall) -> Result<Response, ApiError> {
         })
         .await;
     let (visited, message) = received?;
-    visit.app.tickets_changed(visit.project().id);
+    visit.app.customer_wrote(visit.project().id);
     visit.app.unread_changed(visit.project().id).await;
     let current = visited.current();
     Ok(Json(Sent {

@@ -156,6 +156,9 @@ const DIFFERENT_COLUMNS: &[(&str, &str)] = &[
     ("article_passage", "search_id"),
     ("article_passage", "search"),
     ("ticket_search_state", "indexed_until"),
+    ("ticket_search_ticket", "search_id"),
+    ("ticket_search_ticket", "project_id"),
+    ("ticket_search_ticket", "ticket_number"),
     ("ticket_text", "search_id"),
 ];
 

@@ -15,9 +15,9 @@ use model::tickets::{Assignee, Filters, Order, OrderColumn, Search, Ticket};
 use model::{OrganizationId, ProjectId, RoleId, TicketId, UserId};
 use serde_json::Value as Json;
 use statements::{
-    COUNT_FOUND_POSTGRES, COUNT_FOUND_SQLITE, COUNT_SCANNED_SQLITE, Driver, MERGED_POSTGRES,
-    MERGED_SQLITE, ORDERS, POSTGRES, ROLES_POSTGRES, ROLES_SQLITE, SORTED, USERS_POSTGRES,
-    USERS_SQLITE, WALKED,
+    COUNT_FOUND_POSTGRES, COUNT_FOUND_SQLITE, COUNT_SCANNED_SQLITE, Driver, MERGED_INTO_ONE,
+    MERGED_POSTGRES, MERGED_SQLITE, ORDERS, POSTGRES, ROLES_POSTGRES, ROLES_SQLITE, SORTED,
+    USERS_POSTGRES, USERS_SQLITE, WALKED,
 };
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -119,6 +119,8 @@ fn order_index(order: Order) -> usize {
 /// The filters as the statements take them.
 struct Query {
     statements: &'static [&'static str; ORDERS + 1],
+    /// What counts over all pages: never by a walk where there is something narrower.
+    count: &'static str,
     /// Which of the sets of statements that is.
     driver: usize,
     /// The driver finds its tickets by something other than the order of the list.
@@ -141,16 +143,17 @@ impl Query {
     fn new(engine: Engine, filters: &Filters) -> Self {
         let assignees: Vec<String> = filters.assignees.iter().map(assignee_word).collect();
         let (driver, value) = driver(engine, filters, &assignees);
-        let statements = match engine {
-            Engine::Sqlite => &WALKED,
-            Engine::Postgres => &POSTGRES,
+        let (pages, counts) = match engine {
+            Engine::Sqlite => (&WALKED, &SORTED),
+            Engine::Postgres => (&POSTGRES, &POSTGRES),
         };
         let number = match filters.search {
             Some(Search::Number(number)) => Some(number),
             _ => None,
         };
         Self {
-            statements: &statements[driver as usize],
+            statements: &pages[driver as usize],
+            count: counts[driver as usize][0],
             driver: driver as usize,
             driver_is_narrow: !matches!(driver, Driver::All | Driver::Status | Driver::Assignee),
             driver_value: value,
@@ -213,7 +216,7 @@ impl Query {
             return Ok(Tally::read(c, project).await?.count(filters));
         }
         let values = self.values(project, filters);
-        let (tickets, unread) = c.one(self.statements[0], &values).await?;
+        let (tickets, unread) = c.one(self.count, &values).await?;
         Ok(TicketCount { tickets, unread })
     }
 }
@@ -337,14 +340,18 @@ pub async fn list_merged_into(
     tickets: &[TicketId],
 ) -> Result<HashMap<TicketId, Vec<(TicketId, i64)>>> {
     let mut merged: HashMap<TicketId, Vec<_>> = HashMap::new();
-    let Some(ids) = list_of(tickets.iter().map(|id| id.0.simple())) else {
-        return Ok(merged);
+    let found: Vec<(TicketId, TicketId, i64)> = match (tickets, c.engine()) {
+        ([], _) => return Ok(merged),
+        ([only], _) => c.all(MERGED_INTO_ONE, params![project, *only]).await?,
+        (_, Engine::Sqlite) => {
+            let ids = list_of(tickets.iter().map(|id| id.0.simple()));
+            c.all(MERGED_SQLITE, params![project, &ids]).await?
+        }
+        (_, Engine::Postgres) => {
+            let ids = list_of(tickets.iter().map(|id| id.0.simple()));
+            c.all(MERGED_POSTGRES, params![project, &ids]).await?
+        }
     };
-    let statement = match c.engine() {
-        Engine::Sqlite => MERGED_SQLITE,
-        Engine::Postgres => MERGED_POSTGRES,
-    };
-    let found: Vec<(TicketId, TicketId, i64)> = c.all(statement, params![project, &ids]).await?;
     for (into, id, number) in found {
         merged.entry(into).or_default().push((id, number));
     }

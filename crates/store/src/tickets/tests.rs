@@ -18,6 +18,7 @@ crate::on_both_engines! {
     a_search_finds_parts_of_texts,
     a_search_finds_indexed_and_waiting_texts_as_they_are_now,
     every_order_and_every_driver_gives_the_same_tickets,
+    what_more_than_a_thousand_tickets_have_is_found_page_by_page,
     messages_move_the_ticket,
     every_change_to_a_ticket_is_kept,
     an_erased_ticket_leaves_nothing_and_its_number_is_not_used_again,
@@ -356,6 +357,85 @@ async fn counters_and_indexes_count_the_same(store: TestStore) {
         assert_eq!((length, listed.1), (counts[0].tickets, counts[0].tickets));
     }
     assert_eq!(known, 8);
+}
+
+/// So many are not sorted: the list is walked over, and each ticket looked at.
+async fn what_more_than_a_thousand_tickets_have_is_found_page_by_page(store: TestStore) {
+    let (project, other) = (project(&store).await, project(&store).await);
+    let traits = |name: &str| TicketChange {
+        anonymous_traits: Some(json!({ "name": name })),
+        ..TicketChange::default()
+    };
+    say(
+        &store,
+        &add(&store, other, traits("Walker")).await,
+        "walker",
+    )
+    .await;
+    let scene = scene(project);
+    let is_open = |number: i64| number % 24 != 7;
+    store
+        .write(move |c| {
+            Box::pin(async move {
+                for number in 1..=1_350_i64 {
+                    // Two fifths have the word in a message, two in their own text, one nowhere.
+                    let fields = TicketChange {
+                        status: is_open(number).then_some(Status::Open),
+                        ..traits(if matches!(number % 5, 1 | 2) {
+                            "Walker"
+                        } else {
+                            "Runner"
+                        })
+                    };
+                    let new = NewTicket::new(TicketId(scene.env.uuid()), fields);
+                    let ticket = create(c, &scene, new).await?;
+                    let text = if matches!(number % 5, 3 | 4) {
+                        "WALKER"
+                    } else {
+                        "standing"
+                    };
+                    let id = MessageId(scene.env.uuid());
+                    let said = NewMessage::by_customer(id, text.to_owned());
+                    let key = TicketKey::Id(ticket.id);
+                    add_message(c, &scene, key, &said, false).await?;
+                    if number == 1_349 {
+                        delete(c, &scene, key).await?;
+                    }
+                }
+                Ok::<_, WriteError>(())
+            })
+        })
+        .await
+        .unwrap();
+    let expected: Vec<i64> = (1..=1_350)
+        .rev()
+        .filter(|it| it % 5 != 0 && *it != 1_349)
+        .collect();
+    let open: Vec<i64> = expected.iter().copied().filter(|it| is_open(*it)).collect();
+    assert!(open.len() > 1_000);
+    for (query, expected) in [
+        ("search=walker", &expected),
+        ("search=lk", &expected),
+        ("search=walker&status=open", &open),
+        ("search=lk&status=open", &open),
+    ] {
+        for offset in [0, 37, 480, 1_030] {
+            let page = Page { limit: 100, offset };
+            let filters = Filters::read(query, Env::system().now(), "UTC", UserId(1));
+            let order = Order::read("-ticket_number");
+            let (tickets, count) = store
+                .read(move |c| {
+                    Box::pin(async move { list(c, project, &filters, order, page).await })
+                })
+                .await
+                .unwrap();
+            let from = usize::try_from(offset).unwrap().min(expected.len());
+            let shown: Vec<i64> = tickets.iter().map(|it| it.number).collect();
+            let wanted: Vec<i64> = expected.iter().copied().skip(from).take(100).collect();
+            assert_eq!(shown, wanted, "{query} from {offset}");
+            assert_eq!(count, i64::try_from(expected.len()).unwrap(), "{query}");
+        }
+    }
 }
 
 async fn messages_move_the_ticket(store: TestStore) {

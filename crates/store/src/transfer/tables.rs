@@ -253,6 +253,7 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
     ("project_key", "secrets"),
     ("reply_job", "what runs at the moment"),
     ("restore_token", "secrets"),
+    ("ticket_search_ticket", "made as texts enter the index"),
     ("ticket_tally", "counted anew"),
 ];
 

@@ -140,6 +140,26 @@ macro_rules! of_texts_with_part {
 }
 pub(crate) use of_texts_with_part;
 
+/// The numbers of the tickets that have a part of three characters or more in one of their texts; as [`of_texts_with_part`], but
+/// of the texts in the index only the narrow rows are read.
+macro_rules! numbers_with_part {
+    ($part:literal) => {
+        concat!(
+            "SELECT o.ticket_number AS number FROM ticket_search \
+               CROSS JOIN ticket_search_ticket o ON o.search_id = ticket_search.rowid \
+               WHERE ticket_search MATCH '\"' || replace(",
+            $part,
+            ", '\"', '\"\"') || '\"' AND o.project_id = ?1 \
+             UNION ALL SELECT w.number FROM ticket_text s \
+               CROSS JOIN ticket w ON w.project_id = s.project_id AND w.id = s.ticket_id \
+               WHERE s.search_id > (SELECT indexed_until FROM ticket_search_state) \
+               AND +s.project_id = ?1 AND instr(s.text, ",
+            $part,
+            ") > 0"
+        )
+    };
+}
+
 /// Only tickets that a query names. PostgreSQL does not know how few those are, and would rather look at all tickets;
 /// an array makes it begin with them.
 macro_rules! named_by {
@@ -299,30 +319,43 @@ macro_rules! all_drivers {
             ),
             driven!($engine, $by, " AND t.snoozed_until IS NOT NULL", " LIMIT ?20 OFFSET ?21"),
             driven!($engine, $by, " AND t.number = COALESCE(?12, -1)", " LIMIT ?20 OFFSET ?21"),
-            driven!($engine, $by, concat!(" AND t.id IN (", $search, ")"), " LIMIT ?21 OFFSET ?22"),
-            driven!($engine, $by, concat!(" AND t.id IN (", $scan, ")"), " LIMIT ?21 OFFSET ?22"),
+            driven!($engine, $by, $search, " LIMIT ?21 OFFSET ?22"),
+            driven!($engine, $by, $scan, " LIMIT ?21 OFFSET ?22"),
         ]
     };
 }
 
-const SQLITE_WALKED: Statements = all_drivers!(
-    sqlite,
-    "",
-    of_texts_with_part!("ticket_id", "?20"),
-    "SELECT s.ticket_id FROM ticket_text s WHERE instr(s.text, ?20) > 0 AND s.project_id = ?1"
-);
-const SQLITE_SORTED: Statements = all_drivers!(
-    sqlite,
-    "+",
-    of_texts_with_part!("ticket_id", "?20"),
-    "SELECT s.ticket_id FROM ticket_text s WHERE instr(s.text, ?20) > 0 AND s.project_id = ?1"
-);
-const POSTGRES_TEXTS: Statements = all_drivers!(
-    postgres,
-    "",
-    "SELECT s.ticket_id FROM ticket_text s WHERE s.text LIKE ?20 AND s.project_id = ?1",
-    "SELECT s.ticket_id FROM ticket_text s WHERE s.text LIKE ?20 AND s.project_id = ?1"
-);
+/// Tickets that have a part of three characters or more in one of their texts, by the index. A `+` before the number keeps SQLite
+/// from looking each of them up.
+macro_rules! found {
+    ($by:literal) => {
+        concat!(
+            " AND ",
+            $by,
+            "t.number IN (",
+            numbers_with_part!("?20"),
+            ")"
+        )
+    };
+}
+
+/// Tickets that have a part of any length in one of their texts, by a look at every text.
+macro_rules! scanned {
+    () => {
+        " AND t.id IN (SELECT s.ticket_id FROM ticket_text s WHERE instr(s.text, ?20) > 0 AND s.project_id = ?1)"
+    };
+}
+
+/// The same on PostgreSQL, whose index knows parts of any length or is not there.
+macro_rules! alike {
+    () => {
+        " AND t.id IN (SELECT s.ticket_id FROM ticket_text s WHERE s.text LIKE ?20 AND s.project_id = ?1)"
+    };
+}
+
+const SQLITE_WALKED: Statements = all_drivers!(sqlite, "", found!("+"), scanned!());
+const SQLITE_SORTED: Statements = all_drivers!(sqlite, "+", found!(""), scanned!());
+const POSTGRES_TEXTS: Statements = all_drivers!(postgres, "", alike!(), alike!());
 
 /// Pages in list order, until enough tickets fit: right for filters that many fit. PostgreSQL decides by itself.
 pub(super) static WALKED: Statements = SQLITE_WALKED;
@@ -357,9 +390,7 @@ const fn registered() -> [Statement; SETS.len() * DRIVERS * (ORDERS + 1)] {
 
 statements! {
     /// How many tickets have a part in one of their texts. Texts are of tickets that are not deleted, so no ticket is looked at.
-    COUNT_FOUND_SQLITE [sqlite] = concat!(
-        "SELECT count(DISTINCT ticket_id) FROM (", of_texts_with_part!("ticket_id", "?2"), ") AS found"
-    );
+    COUNT_FOUND_SQLITE [sqlite] = concat!("SELECT count(DISTINCT number) FROM (", numbers_with_part!("?2"), ") AS found");
     COUNT_SCANNED_SQLITE [sqlite] =
         "SELECT count(DISTINCT ticket_id) FROM ticket_text WHERE instr(text, ?2) > 0 AND project_id = ?1";
     COUNT_FOUND_POSTGRES [postgres] =
@@ -370,6 +401,8 @@ statements! {
         concat!("SELECT id, name FROM role WHERE organization_id = ?1 AND id IN ", uuids!(sqlite, "?2"));
     ROLES_POSTGRES [postgres] =
         concat!("SELECT id, name FROM role WHERE organization_id = ?1 AND id IN ", uuids!(postgres, "?2"));
+    MERGED_INTO_ONE = "SELECT merged_into_id, id, number FROM ticket \
+                       WHERE project_id = ?1 AND deleted_at IS NULL AND merged_into_id = ?2";
     /// Begins with the question whether anything was merged at all, as most projects never do it.
     MERGED_SQLITE [sqlite] = concat!(
         "SELECT t.merged_into_id, t.id, t.number \
