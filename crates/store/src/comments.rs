@@ -2,7 +2,6 @@
 
 use crate::activity::{self, NewActivity};
 use crate::statements::statements;
-use crate::tickets::list::statements::of_texts_with_part;
 use crate::tickets::list::{escaped, is_indexed};
 use crate::tickets::{self, Scene};
 use crate::{Conn, Engine, FromRow, Result, Row, params};
@@ -45,13 +44,16 @@ macro_rules! with_part {
     };
 }
 
+/// The same over SQLite's index, and over the texts that wait for it (`messages::INDEX_TEXTS`). Those are few: the `+` keeps SQLite
+/// from looking at all texts of the project.
 macro_rules! with_indexed_part {
     () => {
-        concat!(
-            " AND m.id IN (",
-            of_texts_with_part!("source_id", "?5"),
-            ")"
-        )
+        " AND m.id IN (SELECT s.source_id FROM ticket_search \
+            CROSS JOIN ticket_text s ON s.search_id = ticket_search.rowid \
+            WHERE ticket_search MATCH '\"' || replace(?5, '\"', '\"\"') || '\"' AND s.project_id = ?1 \
+          UNION ALL SELECT s.source_id FROM ticket_text s \
+            WHERE s.search_id > (SELECT indexed_until FROM ticket_search_state) \
+              AND +s.project_id = ?1 AND instr(s.text, ?5) > 0)"
     };
 }
 

@@ -70,7 +70,7 @@ macro_rules! by_distinct_ids {
     };
 }
 
-/// The same for one id: without a list to take apart it costs half.
+/// The same for one id, without a list to take apart.
 macro_rules! by_distinct_id {
     ($engine:ident) => {
         concat!(

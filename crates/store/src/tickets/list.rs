@@ -4,7 +4,7 @@
 //! alone would walk the project in list order, which is right for the first page of a common filter. So each
 //! statement also comes with a *driver*: one of the asked filters once more, written so that its index is used.
 
-pub(crate) mod statements;
+mod statements;
 
 pub(crate) use statements::{ALL, LISTS};
 

@@ -118,30 +118,9 @@ macro_rules! conditions {
     };
 }
 
-/// What a column is of the texts that have a part of three characters or more: of those in SQLite's index, and of those that
-/// wait for it (`messages::INDEX_TEXTS`), which are few: the `+` keeps SQLite from looking at all texts of the project.
-macro_rules! of_texts_with_part {
-    ($column:literal, $part:literal) => {
-        concat!(
-            "SELECT s.",
-            $column,
-            " FROM ticket_search CROSS JOIN ticket_text s ON s.search_id = ticket_search.rowid \
-               WHERE ticket_search MATCH '\"' || replace(",
-            $part,
-            ", '\"', '\"\"') || '\"' AND s.project_id = ?1 \
-             UNION ALL SELECT s.",
-            $column,
-            " FROM ticket_text s WHERE s.search_id > (SELECT indexed_until FROM ticket_search_state) \
-               AND +s.project_id = ?1 AND instr(s.text, ",
-            $part,
-            ") > 0"
-        )
-    };
-}
-pub(crate) use of_texts_with_part;
-
-/// The numbers of the tickets that have a part of three characters or more in one of their texts; as [`of_texts_with_part`], but
-/// of the texts in the index only the narrow rows are read.
+/// The numbers of the tickets that have a part of three characters or more in one of their texts: in one in SQLite's index, of
+/// which only a narrow row is read, or in one that waits for it (`messages::INDEX_TEXTS`). Those are few: the `+` keeps SQLite from
+/// looking at all texts of the project.
 macro_rules! numbers_with_part {
     ($part:literal) => {
         concat!(
