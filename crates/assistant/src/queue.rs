@@ -210,6 +210,7 @@ impl Engine {
     ) -> Result<QueueAnswer, Error>
     where
         F: for<'c> FnOnce(&'c Conn, Conversation) -> BoxFuture<'c, Result<QueueAnswer, Error>>
+            + Clone
             + Send
             + 'static,
     {

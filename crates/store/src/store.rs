@@ -150,13 +150,15 @@ impl Store {
 
     /// Runs an operation in one transaction. Returns after a durable commit; an `Err` rolls everything back.
     ///
-    /// The operation may await nothing but its connection. It runs to its end even when the caller goes away.
+    /// The operation may await nothing but its connection. It runs to its end even when the caller goes away, and on
+    /// SQLite perhaps twice: once more when another that shares its transaction fails. So it changes nothing but the
+    /// database; what it takes elsewhere is given back when its result is dropped, which comes before the second run.
     ///
     /// # Errors
     /// The operation's own, or a storage [`Error`] turned into its type.
     pub async fn write<F, T, E>(&self, operation: F) -> Result<T, E>
     where
-        F: for<'c> FnOnce(&'c Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        F: for<'c> FnOnce(&'c Conn) -> BoxFuture<'c, Result<T, E>> + Clone + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {

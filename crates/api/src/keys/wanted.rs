@@ -13,6 +13,7 @@ const SCOPES_MAX: usize = 100;
 const RESTRICTIONS_MAX: usize = 100;
 
 /// The changes that a body asks for.
+#[derive(Clone)]
 pub(super) struct Wanted {
     pub(super) label: Option<String>,
     pub(super) scopes: Option<Scopes>,

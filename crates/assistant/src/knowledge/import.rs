@@ -130,7 +130,7 @@ fn folder_error(path: &Path, error: io::Error) -> ImportError {
 }
 
 /// What a file says, checked against the limits of an article.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Content {
     title: String,
     url: Option<String>,

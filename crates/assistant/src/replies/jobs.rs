@@ -293,6 +293,7 @@ struct Thought {
 }
 
 /// What is to be written down.
+#[derive(Clone)]
 struct Conclusion {
     triage: Triage,
     reply: Option<Reply>,

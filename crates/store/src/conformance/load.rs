@@ -3,11 +3,14 @@
 use super::{create_sample, insert};
 use crate::testing::{TestPlace, TestStore};
 use crate::{Engine, Error, Store, StoreConfig, params};
+use crossbeam_channel::Sender;
 use futures::FutureExt;
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 async fn open(change: impl FnOnce(&mut StoreConfig)) -> (Store, TestPlace) {
     let place = TestPlace::create(Engine::Sqlite, "load")
@@ -22,22 +25,23 @@ async fn open(change: impl FnOnce(&mut StoreConfig)) -> (Store, TestPlace) {
 }
 
 /// Keeps the writer occupied until the returned sender is used or dropped.
-async fn occupy_writer(store: &Store) -> mpsc::Sender<()> {
-    let (release, released) = mpsc::channel::<()>();
-    let (begin, begun) = tokio::sync::oneshot::channel();
+async fn occupy_writer(store: &Store) -> Sender<()> {
+    let (release, released) = crossbeam_channel::bounded::<()>(1);
+    let begun = Arc::new(Notify::new());
+    let begin = Arc::clone(&begun);
     let store = store.clone();
     tokio::spawn(async move {
         store
             .write(move |_| {
                 Box::pin(async move {
-                    begin.send(()).unwrap();
+                    begin.notify_one();
                     let _ = released.recv();
                     Ok::<_, Error>(())
                 })
             })
             .await
     });
-    begun.await.unwrap();
+    begun.notified().await;
     release
 }
 
@@ -130,6 +134,93 @@ async fn an_operation_that_waits_for_something_else_is_refused() {
         Error::Internal("an operation waited for something other than its connection".to_owned())
     );
     assert!(super::words(&store).await.is_empty());
+}
+
+/// How often operations were run, by their number.
+type Runs = Arc<Mutex<BTreeMap<i64, u32>>>;
+
+/// What the result of an operation holds, and how often it does.
+struct Held(Arc<AtomicU64>);
+
+impl Held {
+    fn new(count: &Arc<AtomicU64>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Ten operations that share a commit, of which some fail after a number of changes. How often each was run, and
+/// the words that there are in the end.
+async fn run_together(fails_after: &[(i64, i64)]) -> (Vec<u32>, Vec<String>) {
+    let (store, _place) = open(|_| ()).await;
+    let runs = Runs::default();
+    let release = occupy_writer(&store).await;
+    let mut writes = Vec::new();
+    for id in 0..10 {
+        let fails_after = fails_after.iter().find(|it| it.0 == id).map(|it| it.1);
+        let (runs, held) = (Arc::clone(&runs), Arc::<AtomicU64>::default());
+        let mut write = Box::pin(store.write(move |c| {
+            Box::pin(async move {
+                *runs.lock().unwrap().entry(id).or_default() += 1;
+                assert_eq!(held.load(Ordering::SeqCst), 0, "what the first run took");
+                for change in 0..fails_after.unwrap_or(2) {
+                    insert_number(c, 10 * id + change).await?;
+                }
+                let held = Held::new(&held);
+                match fails_after {
+                    Some(_) => Err(Error::NoRow),
+                    None => Ok::<_, Error>(held),
+                }
+            })
+        }));
+        assert!((&mut write).now_or_never().is_none());
+        writes.push((write, fails_after));
+    }
+    drop(release);
+    for (write, fails_after) in writes {
+        let result = write.await.map(drop);
+        assert_eq!(result, fails_after.map_or(Ok(()), |_| Err(Error::NoRow)));
+    }
+    let runs = runs.lock().unwrap().values().copied().collect();
+    (runs, super::words(&store).await)
+}
+
+/// The two words of each operation but some.
+fn words_without(failed: &[i64]) -> Vec<String> {
+    let kept = (0..10).filter(|id| !failed.contains(id));
+    kept.flat_map(|id| [10 * id, 10 * id + 1].map(|it| it.to_string()))
+        .collect()
+}
+
+#[tokio::test]
+async fn operations_that_succeed_are_run_once() {
+    assert_eq!(run_together(&[]).await, (vec![1; 10], words_without(&[])));
+}
+
+#[tokio::test]
+async fn an_operation_that_fails_before_it_changes_anything_has_none_run_again() {
+    let (runs, words) = run_together(&[(4, 0), (9, 0)]).await;
+    assert_eq!((runs, words), (vec![1; 10], words_without(&[4, 9])));
+}
+
+#[tokio::test]
+async fn an_operation_that_fails_half_way_has_those_before_it_run_again_and_no_other() {
+    let (runs, words) = run_together(&[(4, 1)]).await;
+    let expected = vec![2, 2, 2, 2, 2, 1, 1, 1, 1, 1];
+    assert_eq!((runs, words), (expected, words_without(&[4])));
+}
+
+#[tokio::test]
+async fn operations_are_run_twice_at_most_however_many_fail_half_way() {
+    let (runs, words) = run_together(&[(0, 0), (3, 1), (5, 2), (7, 0), (9, 3)]).await;
+    let expected = vec![2, 2, 2, 2, 1, 1, 1, 1, 1, 1];
+    assert_eq!((runs, words), (expected, words_without(&[0, 3, 5, 7, 9])));
 }
 
 #[tokio::test]

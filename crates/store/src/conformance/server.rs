@@ -3,8 +3,9 @@
 use super::{add, create_sample, insert, words};
 use crate::testing::{TestStore, skip};
 use crate::{Engine, Error, Result, Store, StoreConfig, Target, params};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, watch};
 
 /// A store with a sample table, and a second one on it with some settings changed; `None` without a server.
 async fn open(test: &str, change: impl FnOnce(&mut StoreConfig)) -> Option<(TestStore, Store)> {
@@ -17,9 +18,10 @@ async fn open(test: &str, change: impl FnOnce(&mut StoreConfig)) -> Option<(Test
 }
 
 /// A write that has begun and holds the row 1, until the sender is dropped.
-async fn hold_row(store: &Store) -> (oneshot::Sender<()>, tokio::task::JoinHandle<Result<()>>) {
-    let (release, released) = oneshot::channel::<()>();
-    let (begin, begun) = oneshot::channel();
+async fn hold_row(store: &Store) -> (watch::Sender<()>, tokio::task::JoinHandle<Result<()>>) {
+    let (release, mut released) = watch::channel(());
+    let begun = Arc::new(Notify::new());
+    let begin = Arc::clone(&begun);
     let store = store.clone();
     let write = tokio::spawn(async move {
         store
@@ -27,14 +29,14 @@ async fn hold_row(store: &Store) -> (oneshot::Sender<()>, tokio::task::JoinHandl
                 Box::pin(async move {
                     c.exec("UPDATE sample SET number = 1 WHERE id = 1", &[])
                         .await?;
-                    begin.send(()).unwrap();
-                    let _ = released.await;
+                    begin.notify_one();
+                    let _ = released.changed().await;
                     Ok::<_, Error>(())
                 })
             })
             .await
     });
-    begun.await.unwrap();
+    begun.notified().await;
     (release, write)
 }
 

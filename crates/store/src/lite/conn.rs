@@ -233,6 +233,11 @@ impl LiteConn {
         steps.collect()
     }
 
+    /// Rows inserted, changed and deleted since the connection was opened, by triggers too.
+    pub(super) fn total_changes(&self) -> u64 {
+        self.connection().total_changes()
+    }
+
     /// Whether a transaction is open. Some errors (disk full) end it behind our back.
     pub(super) fn in_transaction(&self) -> bool {
         !self.connection().is_autocommit()

@@ -16,33 +16,36 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, committed: Result<()>);
 }
 
-/// A [`Job`] around an operation `F` that gives a `Result<T, E>`.
-pub(super) struct Operation<F, T, E> {
-    operation: Option<F>,
+/// A [`Job`] around an operation `F` that gives a `Result<T, E>`; `N` hands it out for each run.
+pub(super) struct Operation<N, T, E> {
+    next: N,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
 }
 
-impl<F, T, E> Operation<F, T, E> {
-    pub(super) fn new(operation: F, reply: oneshot::Sender<Result<T, E>>) -> Self {
+impl<N, T, E> Operation<N, T, E> {
+    pub(super) fn new(next: N, reply: oneshot::Sender<Result<T, E>>) -> Self {
         Self {
-            operation: Some(operation),
+            next,
             result: None,
             reply,
         }
     }
 }
 
-impl<F, T, E> Job for Operation<F, T, E>
+impl<N, F, T, E> Job for Operation<N, T, E>
 where
+    N: FnMut() -> Option<F> + Send,
     F: for<'c> FnOnce(&'c Conn) -> BoxFuture<'c, Result<T, E>> + Send,
     T: Send,
     E: From<Error> + Send,
 {
     fn run(&mut self, conn: &Conn) -> bool {
-        let Some(operation) = self.operation.take() else {
+        let Some(operation) = (self.next)() else {
             return false;
         };
+        // Of an earlier run, which was rolled back. It goes first, as it may hold what this run is about to take.
+        self.result = None;
         let result = catch_unwind(AssertUnwindSafe(|| poll_once(operation(conn))))
             .unwrap_or_else(|panic| Err(Error::panicked(&*panic).into()));
         let result = match result {

@@ -84,30 +84,34 @@ impl Lite {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.submit(|queues| &queues.reads, operation).await
+        let mut operation = Some(operation);
+        self.submit(|queues| &queues.reads, move || operation.take())
+            .await
     }
 
     pub(crate) async fn write<F, T, E>(&self, operation: F) -> Result<T, E>
     where
-        F: for<'c> FnOnce(&'c Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        F: for<'c> FnOnce(&'c Conn) -> BoxFuture<'c, Result<T, E>> + Clone + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.submit(|queues| &queues.writes, operation).await
+        self.submit(|queues| &queues.writes, move || Some(operation.clone()))
+            .await
     }
 
-    async fn submit<F, T, E>(
+    async fn submit<N, F, T, E>(
         &self,
         queue: fn(&Queues) -> &Sender<Box<dyn Job>>,
-        operation: F,
+        next: N,
     ) -> Result<T, E>
     where
+        N: FnMut() -> Option<F> + Send + 'static,
         F: for<'c> FnOnce(&'c Conn) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job: Box<dyn Job> = Box::new(Operation::new(operation, reply));
+        let job: Box<dyn Job> = Box::new(Operation::new(next, reply));
         let sent = {
             let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
             match queues.as_ref() {

@@ -118,7 +118,7 @@ struct Beginning {
     settings: Box<RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Person {
     id: i64,
     uuid: Uuid,

@@ -103,6 +103,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<(
 }
 
 /// What a new key is to be.
+#[derive(Clone)]
 pub(crate) struct Wanted {
     /// What it may do.
     pub scopes: Scopes,

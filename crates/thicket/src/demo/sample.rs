@@ -10,6 +10,7 @@ pub(super) const ME: &str = "me";
 /// Whoever has this name is none of the team.
 pub(super) const ASSISTANT: &str = "ai";
 
+#[derive(Clone)]
 pub(super) struct Desk {
     /// Colleagues; their steps name them by what stands before the `@`.
     pub(super) agents: Vec<Agent>,
@@ -28,14 +29,14 @@ struct File {
     earlier: Vec<(u32, String, String, String)>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Agent {
     pub(super) name: String,
     pub(super) email: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reply {
     pub(super) name: String,
@@ -44,7 +45,7 @@ pub(super) struct Reply {
     pub(super) actions: Map<String, Value>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Story {
     pub(super) name: String,
@@ -83,7 +84,7 @@ pub(super) enum Channel {
 }
 
 /// What somebody did, so many minutes ago.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Step {
     pub(super) at: u32,

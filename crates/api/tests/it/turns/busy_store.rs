@@ -3,6 +3,7 @@
 use super::scene::stepwise;
 use crate::common::finals;
 use futures::FutureExt as _;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::Error;
 use testkit::{Engine, Gate, Setup, StubModel};
@@ -22,20 +23,21 @@ async fn an_answer_waits_for_a_store_that_is_busy() {
     stream.until(|event| event.raw.contains("One, ")).await;
 
     // The one writer is held up, and then so many wait for it that nobody else may.
-    let (begin, begun) = tokio::sync::oneshot::channel();
+    let begun = Arc::new(tokio::sync::Notify::new());
     let (release, held) = std::sync::mpsc::channel::<()>();
+    let (begin, held) = (Arc::clone(&begun), Arc::new(Mutex::new(held)));
     let store = app.store.clone();
     let holding = tokio::spawn(async move {
         let held_up = store.write(move |_| {
             Box::pin(async move {
-                let _ = begin.send(());
-                let _ = held.recv();
+                begin.notify_one();
+                let _ = held.lock().unwrap().recv();
                 Ok::<_, Error>(())
             })
         });
         held_up.await
     });
-    begun.await.unwrap();
+    begun.notified().await;
     let one_more = || app.store.write(|_| Box::pin(async { Ok::<_, Error>(()) }));
     while one_more().now_or_never() != Some(Err(Error::Busy)) {}
 
