@@ -1,6 +1,7 @@
 //! Time and randomness as values that are passed in.
 
 use crate::Timestamp;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use uuid::Uuid;
@@ -70,20 +71,54 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's randomness.
+/// The operating system's randomness. What an id needs is drawn for some fifty ids at once; a secret is drawn by itself.
 pub struct SystemRng;
 
 impl Rng for SystemRng {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that draws randomness"
-    )]
-    #[expect(
-        clippy::expect_used,
-        reason = "without randomness no secret is secret: stopping is the only safe answer"
-    )]
     fn fill(&self, buffer: &mut [u8]) {
-        getrandom::fill(buffer).expect("the operating system gives random bytes");
+        if buffer.len() > Drawn::LONGEST {
+            return draw(buffer);
+        }
+        DRAWN.with_borrow_mut(|drawn| drawn.take(buffer));
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that draws randomness"
+)]
+#[expect(
+    clippy::expect_used,
+    reason = "without randomness no secret is secret: stopping is the only safe answer"
+)]
+fn draw(buffer: &mut [u8]) {
+    getrandom::fill(buffer).expect("the operating system gives random bytes");
+}
+
+thread_local! {
+    static DRAWN: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; 512], left: 0 }) };
+}
+
+/// Random bytes of a thread that were not used yet.
+struct Drawn {
+    bytes: [u8; 512],
+    left: usize,
+}
+
+impl Drawn {
+    /// As many as a UUID has.
+    const LONGEST: usize = 16;
+
+    /// No byte is handed out twice, or kept when it was.
+    fn take(&mut self, buffer: &mut [u8]) {
+        if self.left < buffer.len() {
+            draw(&mut self.bytes);
+            self.left = self.bytes.len();
+        }
+        let taken = &mut self.bytes[self.left - buffer.len()..self.left];
+        buffer.copy_from_slice(taken);
+        taken.fill(0);
+        self.left -= buffer.len();
     }
 }
 
@@ -105,5 +140,36 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn random_bytes_that_were_drawn_ahead_are_used_once_and_wiped() {
+        let mut drawn = Drawn {
+            bytes: [0; 512],
+            left: 0,
+        };
+        let mut seen = HashSet::new();
+        for round in 0..1_000 {
+            // Long enough that none comes twice by chance, and of lengths that do not divide what is drawn.
+            let mut buffer = vec![0; 9 + round % 8];
+            drawn.take(&mut buffer);
+            assert!(seen.insert(buffer[..9].to_vec()), "{round}");
+            assert!(drawn.bytes[drawn.left..].iter().all(|&byte| byte == 0));
+        }
+    }
+
+    #[test]
+    fn ids_of_all_threads_differ() {
+        let threads: Vec<_> = (0..4)
+            .map(|_| std::thread::spawn(|| [(); 500].map(|()| Env::system().uuid())))
+            .collect();
+        let ids = threads.into_iter().flat_map(|it| it.join().unwrap());
+        assert_eq!(ids.collect::<HashSet<_>>().len(), 2_000);
     }
 }

@@ -1,5 +1,8 @@
-//! What JSON values look like from outside.
+//! What JSON values look like from outside, and objects that are written down as they are made.
 
+mod object;
+
+pub use object::JsonObject;
 use serde_json::Value;
 
 /// The deepest nesting of what is taken in, from clients and from models. Parsers, our own too, give up at 128 levels,

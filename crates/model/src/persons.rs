@@ -211,6 +211,11 @@ impl Serialize for Person {
 
 /// Text in the one case and the one composition that searching compares in, the same on both engines.
 pub fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        let mut lower = text.to_ascii_lowercase();
+        lower.retain(|character| character != '\0');
+        return lower;
+    }
     // Character by character: the lower case of a whole text depends on what stands beside a character.
     let lower = text.nfc().flat_map(char::to_lowercase);
     lower.filter(|character| *character != '\0').collect()

@@ -34,10 +34,11 @@ pub use views::{
 };
 
 use crate::fields::Email;
+use crate::json::JsonObject;
 pub use crate::persons::folded as fold;
 use crate::persons::folded_email;
 use crate::{ProjectId, TicketId, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 /// Longest analytics id of a customer, in characters.
 pub const DISTINCT_ID_MAX: usize = 400;
@@ -298,16 +299,14 @@ impl Ticket {
     }
 
     /// The properties that all events of a ticket have (tickets.md 12.1).
-    pub fn event_properties(&self) -> Map<String, Value> {
-        let mut properties = Map::new();
-        let mut put = |name: &str, value: Value| properties.insert(name.to_owned(), value);
-        put("ticket_id", json!(self.id));
-        put("ticket_number", json!(self.number));
-        put("channel_source", json!(self.channel_source));
-        put("channel_detail", json!(self.channel_detail));
-        put("status", json!(self.status));
-        put("priority", json!(self.priority));
-        properties
+    pub fn event_properties(&self) -> JsonObject {
+        JsonObject::new()
+            .with("ticket_id", self.id)
+            .with("ticket_number", self.number)
+            .with("channel_source", &self.channel_source)
+            .with("channel_detail", &self.channel_detail)
+            .with("status", self.status)
+            .with("priority", self.priority)
     }
 
     /// Whose doing an event without an acting user is: the customer's, else the channel's.

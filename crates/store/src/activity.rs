@@ -5,7 +5,6 @@ use crate::{Conn, FromRow, Result, Row, params};
 use model::conversations::UserView;
 use model::pagination::Page;
 use model::{ProjectId, Timestamp, UserId};
-use serde_json::Value;
 use uuid::Uuid;
 
 macro_rules! list {
@@ -38,7 +37,9 @@ statements! {
               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     LIST = list!("", "LIMIT ?2 OFFSET ?3");
     COUNT = count!("");
-    LIST_OF_SCOPE = list!(" AND activity.scope = ?2", "LIMIT ?3 OFFSET ?4");
+    /// The whole log but for some rows: not by the index of single things, which is in another order.
+    LIST_OF_TICKETS = list!(" AND activity.scope || '' = 'Ticket'", "LIMIT ?2 OFFSET ?3");
+    LIST_OF_SCOPE = list!(" AND activity.scope = ?2 AND activity.scope <> 'Ticket'", "LIMIT ?3 OFFSET ?4");
     COUNT_OF_SCOPE = count!(" AND activity.scope = ?2");
     LIST_OF_USER = list!(" AND activity.user_id = ?2", "LIMIT ?3 OFFSET ?4");
     COUNT_OF_USER = count!(" AND activity.user_id = ?2");
@@ -54,6 +55,9 @@ statements! {
          AND (CAST(?4 AS BIGINT) IS NULL OR activity.user_id = ?4)"
     );
 }
+
+/// The kind of thing that nearly all changes are of; the statements and an index name it.
+const TICKETS: &str = "Ticket";
 
 /// What a list of changes is narrowed to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,8 +81,8 @@ pub struct NewActivity {
     pub activity: &'static str,
     /// Who did it; none for the system, the customer and other programs.
     pub user_id: Option<UserId>,
-    /// `{"name", "changes", "trigger"?}`.
-    pub detail: Value,
+    /// `{"name", "changes", "trigger"?}`, as text.
+    pub detail: String,
     /// What the client calls itself.
     pub client: Option<String>,
 }
@@ -137,7 +141,6 @@ fn user(row: &mut Row<'_>) -> Result<Option<UserView>> {
 /// # Errors
 /// When the store fails.
 pub async fn append(c: &Conn, project: ProjectId, new: &NewActivity, now: Timestamp) -> Result<()> {
-    let detail = new.detail.to_string();
     let values = params![
         project,
         new.id,
@@ -145,7 +148,7 @@ pub async fn append(c: &Conn, project: ProjectId, new: &NewActivity, now: Timest
         &new.item_id,
         new.activity,
         new.user_id,
-        &detail,
+        &new.detail,
         &new.client,
         now
     ];
@@ -176,8 +179,17 @@ pub async fn list(
         }
         (Some((scope, None)), None) => {
             let count = c.one(COUNT_OF_SCOPE, params![project, scope]).await?;
-            let values = params![project, scope, limit, offset];
-            Ok((c.all(LIST_OF_SCOPE, values).await?, count))
+            let page = match scope.as_str() {
+                TICKETS => {
+                    let values = params![project, limit, offset];
+                    c.all(LIST_OF_TICKETS, values).await?
+                }
+                _ => {
+                    let values = params![project, scope, limit, offset];
+                    c.all(LIST_OF_SCOPE, values).await?
+                }
+            };
+            Ok((page, count))
         }
         (Some((scope, None)), Some(user)) => {
             let values = params![project, scope, user];

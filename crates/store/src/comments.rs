@@ -188,7 +188,7 @@ pub async fn create(
         activity: "commented",
         user_id: scene.actor.user_id(),
         // Without the text: this log outlives the message.
-        detail: json!({"name": format!("Ticket #{}", ticket.number), "changes": []}),
+        detail: json!({"name": format!("Ticket #{}", ticket.number), "changes": []}).to_string(),
         client: scene.actor.client.clone(),
     };
     activity::append(c, scene.project, &commented, scene.now).await?;

@@ -7,7 +7,6 @@
 use crate::statements::statements;
 use crate::{Conn, Engine, Error, FromRow, Result, Row, params};
 use model::{ProjectId, Timestamp};
-use serde_json::Value;
 
 macro_rules! columns {
     () => {
@@ -21,14 +20,27 @@ macro_rules! published {
     };
 }
 
+macro_rules! advance {
+    () => {
+        "INSERT INTO project_counter (project_id, last_event, last_ticket_number) VALUES (?1, ?2, 0) \
+         ON CONFLICT (project_id) DO UPDATE SET last_event = project_counter.last_event + ?2"
+    };
+}
+
+macro_rules! next_ticket {
+    () => {
+        "INSERT INTO project_counter (project_id, last_event, last_ticket_number) VALUES (?1, 0, 1) \
+         ON CONFLICT (project_id) DO UPDATE SET last_ticket_number = project_counter.last_ticket_number + 1"
+    };
+}
+
 statements! {
-    ADVANCE = "INSERT INTO project_counter (project_id, last_event, last_ticket_number) VALUES (?1, ?2, 0) \
-               ON CONFLICT (project_id) DO UPDATE SET last_event = project_counter.last_event + ?2 \
-               RETURNING last_event";
-    NEXT_TICKET = "INSERT INTO project_counter (project_id, last_event, last_ticket_number) VALUES (?1, 0, 1) \
-                   ON CONFLICT (project_id) DO UPDATE \
-                     SET last_ticket_number = project_counter.last_ticket_number + 1 \
-                   RETURNING last_ticket_number";
+    /// SQLite has one writer, so that the new number can be read afterwards; for `RETURNING` it would make a table each time.
+    ADVANCE_SQLITE [sqlite] = advance!();
+    ADVANCE_POSTGRES [postgres] = concat!(advance!(), " RETURNING last_event");
+    NEXT_TICKET_SQLITE [sqlite] = next_ticket!();
+    NEXT_TICKET_POSTGRES [postgres] = concat!(next_ticket!(), " RETURNING last_ticket_number");
+    LAST_TICKET [sqlite] = "SELECT last_ticket_number FROM project_counter WHERE project_id = ?1";
     LAST = "SELECT last_event FROM project_counter WHERE project_id = ?1";
     FIRST = "SELECT seq FROM event WHERE project_id = ?1 ORDER BY seq LIMIT 1";
     INSERT = concat!("INSERT INTO event (project_id, ", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
@@ -49,8 +61,8 @@ pub struct NewEvent {
     pub kind: &'static str,
     /// The person it is about, or by (tickets.md 12.1).
     pub distinct_id: String,
-    /// A JSON object.
-    pub properties: Value,
+    /// A JSON object, as text.
+    pub properties: String,
     /// Not published: only the live inbox gets it.
     pub is_hidden: bool,
 }
@@ -108,21 +120,31 @@ pub async fn append(
         return last(c, project).await;
     }
     let count = i64::try_from(events.len()).map_err(Error::internal)?;
-    let last: i64 = c.one(ADVANCE, params![project, count]).await?;
+    let last = advance(c, project, count).await?;
     for (event, seq) in events.iter().zip(last - count + 1..) {
-        let properties = event.properties.to_string();
         let values = params![
             project,
             seq,
             event.kind,
             &event.distinct_id,
-            &properties,
+            &event.properties,
             event.is_hidden,
             now
         ];
         c.exec(INSERT, values).await?;
     }
     Ok(last)
+}
+
+/// Takes so many numbers, and returns the last of them.
+async fn advance(c: &Conn, project: ProjectId, count: i64) -> Result<i64> {
+    match c.engine() {
+        Engine::Sqlite => {
+            c.exec_one(ADVANCE_SQLITE, params![project, count]).await?;
+            c.one(LAST, params![project]).await
+        }
+        Engine::Postgres => c.one(ADVANCE_POSTGRES, params![project, count]).await,
+    }
 }
 
 /// At most `limit` events after a number, oldest first. Without the hidden ones, unless they are asked for.
@@ -170,5 +192,11 @@ pub async fn extent(c: &Conn, project: ProjectId) -> Result<Extent> {
 /// # Errors
 /// When the store fails.
 pub async fn next_ticket_number(c: &Conn, project: ProjectId) -> Result<i64> {
-    c.one(NEXT_TICKET, params![project]).await
+    match c.engine() {
+        Engine::Sqlite => {
+            c.exec_one(NEXT_TICKET_SQLITE, params![project]).await?;
+            c.one(LAST_TICKET, params![project]).await
+        }
+        Engine::Postgres => c.one(NEXT_TICKET_POSTGRES, params![project]).await,
+    }
 }

@@ -71,6 +71,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "0015_search_tickets",
         text: include_str!("../migrations/0015_search_tickets.sql"),
     },
+    Migration {
+        name: "0016_activity_indexes",
+        text: include_str!("../migrations/0016_activity_indexes.sql"),
+    },
 ];
 
 /// One step of the schema.

@@ -74,7 +74,7 @@ impl Author {
             item_id: self.project.to_string(),
             activity,
             user_id: self.user,
-            detail: json!({"name": name, "changes": changes}),
+            detail: json!({"name": name, "changes": changes}).to_string(),
             client: self.client.clone(),
         };
         activity::append(c, self.project, &new, self.env.now()).await

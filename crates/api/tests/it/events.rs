@@ -94,7 +94,7 @@ fn event(number: i64) -> NewEvent {
     NewEvent {
         kind: "$conversation_message_sent",
         distinct_id: "user-1".to_owned(),
-        properties: json!({"n": number, "text": "ä\n\u{2028}"}),
+        properties: json!({"n": number, "text": "ä\n\u{2028}"}).to_string(),
         is_hidden: false,
     }
 }
@@ -420,7 +420,7 @@ async fn record(app: &TestApp, project: ProjectId, item: &str, by: Option<UserId
         item_id: item.to_owned(),
         activity: "updated",
         user_id: by,
-        detail: json!({"name": "Ticket #1", "changes": [{"second": second}]}),
+        detail: json!({"name": "Ticket #1", "changes": [{"second": second}]}).to_string(),
         client: by.map(|_| "mcp".to_owned()),
     };
     let at = Timestamp::from_micros(1_700_000_000_000_000 + second * 1_000_000);

@@ -256,3 +256,10 @@ fn a_person_for_showing_is_written_like_a_person() {
         );
     }
 }
+
+#[test]
+fn what_is_ascii_is_folded_as_it_is_beside_other_characters() {
+    let ascii: String = ('\0'..='\x7f').collect();
+    assert_eq!(folded(&format!("é{ascii}")), format!("é{}", folded(&ascii)));
+    assert_eq!(folded("Ab\0 Z_%"), "ab z_%");
+}

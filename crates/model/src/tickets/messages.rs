@@ -3,6 +3,7 @@
 use super::{Status, Ticket};
 use crate::error::{Code, FieldError};
 use crate::fields::{Field, Fields};
+use crate::json::JsonObject;
 use crate::pagination::Bounds;
 use crate::{MessageId, TicketId, Timestamp, UserId};
 use serde_json::{Map, Value, json};
@@ -265,32 +266,32 @@ impl Ticket {
         &self,
         message: &NewMessage,
         now: Timestamp,
-    ) -> (&'static str, Map<String, Value>) {
+    ) -> (&'static str, JsonObject) {
         let mut properties = self.event_properties();
-        let mut put = |name: &str, value: Value| properties.insert(name.to_owned(), value);
-        put("message_id", json!(message.id));
+        properties.put("message_id", message.id);
         if message.is_private() {
             return ("$conversation_private_message_sent", properties);
         }
-        let text: String = message.content.chars().take(EVENT_TEXT_MAX).collect();
-        put("message_content", json!(text));
+        let text = &message.content;
+        let end = text.char_indices().nth(EVENT_TEXT_MAX).map(|(at, _)| at);
+        properties.put("message_content", &text[..end.unwrap_or(text.len())]);
         // Whoever has no account is the customer, whatever the message says; the assistant apart.
         let is_sent = message.side() == Side::Ai
             || (message.created_by.is_some() && message.side() == Side::Team);
         if !is_sent {
-            put("author_type", json!("customer"));
-            put("customer_name", json!(self.trait_text("name")));
-            put("customer_email", json!(self.trait_text("email")));
+            properties.put("author_type", "customer");
+            properties.put("customer_name", self.trait_text("name"));
+            properties.put("customer_email", self.trait_text("email"));
             return ("$conversation_message_received", properties);
         }
-        put("author_type", json!("team"));
-        put("sla_due_at", json!(self.sla_due_at));
-        put("sla_active", json!(self.sla_due_at.is_some()));
+        properties.put("author_type", "team");
+        properties.put("sla_due_at", self.sla_due_at);
+        properties.put("sla_active", self.sla_due_at.is_some());
         let left = self
             .sla_due_at
             .map(|due| due.as_micros().saturating_sub(now.as_micros()) / 1_000_000);
-        put("sla_breached", json!(left.is_some_and(|left| left < 0)));
-        put("sla_delta_seconds", json!(left));
+        properties.put("sla_breached", left.is_some_and(|left| left < 0));
+        properties.put("sla_delta_seconds", left);
         ("$conversation_message_sent", properties)
     }
 }

@@ -34,7 +34,7 @@ fn event(kind: &'static str, is_hidden: bool) -> NewEvent {
     NewEvent {
         kind,
         distinct_id: "d".to_owned(),
-        properties: json!({"z": 1, "a": "ä"}),
+        properties: json!({"z": 1, "a": "ä"}).to_string(),
         is_hidden,
     }
 }
@@ -192,11 +192,15 @@ async fn record(
 ) {
     let new = NewActivity {
         id: Env::system().uuid(),
-        scope: "Ticket",
+        scope: if item.starts_with('t') {
+            "Ticket"
+        } else {
+            "Project"
+        },
         item_id: item.to_owned(),
         activity: "updated",
         user_id,
-        detail: json!({"name": seconds.to_string()}),
+        detail: json!({"name": seconds.to_string()}).to_string(),
         client: user_id.map(|_| "mcp".to_owned()),
     };
     let at = Timestamp::from_micros(NOW.as_micros() + seconds * 1_000_000);
@@ -237,18 +241,23 @@ async fn activities_are_narrowed_by_kind_thing_and_person(store: TestStore) {
     record(&store, one, "t2", None, 2).await;
     record(&store, one, "t1", None, 3).await;
     record(&store, other, "t1", Some(robin), 4).await;
+    record(&store, one, "p1", Some(robin), 5).await;
+    record(&store, one, "p1", None, 6).await;
+    record(&store, other, "p1", None, 7).await;
     let of = |scope: &str, item: Option<&str>| Some((scope.to_owned(), item.map(str::to_owned)));
     for (of, by, expected) in [
-        (None, None, vec!["t1", "t2", "t1"]),
-        (None, Some(robin), vec!["t1"]),
+        (None, None, vec!["p1", "p1", "t1", "t2", "t1"]),
+        (None, Some(robin), vec!["p1", "t1"]),
         (None, Some(UserId(0)), vec![]),
         (of("Ticket", None), None, vec!["t1", "t2", "t1"]),
-        (of("Project", None), None, vec![]),
+        (of("Project", None), None, vec!["p1", "p1"]),
+        (of("Person", None), None, vec![]),
         (of("Ticket", None), Some(robin), vec!["t1"]),
-        (of("Project", None), Some(robin), vec![]),
+        (of("Project", None), Some(robin), vec!["p1"]),
         (of("Ticket", Some("t1")), None, vec!["t1", "t1"]),
         (of("Ticket", Some("t1")), Some(robin), vec!["t1"]),
         (of("Ticket", Some("t2")), Some(robin), vec![]),
+        (of("Project", Some("p1")), None, vec!["p1", "p1"]),
         (of("Project", Some("t1")), None, vec![]),
     ] {
         let filters = ActivityFilters { of, by };

@@ -90,6 +90,7 @@ const WALKS: &[&str] = &[
     // The whole log, in the order of an index.
     "activity::LIST",
     "activity::COUNT",
+    "activity::LIST_OF_TICKETS",
     // One row for each project.
     "persons/write::LOCK_TOTALS",
     "persons/write::ADD_TO_TOTALS",

@@ -217,7 +217,7 @@ pub async fn erase_deleted(c: &Conn, env: &Env, before: Timestamp, limit: i64) -
             item_id: id.to_string(),
             activity: "purged",
             user_id: None,
-            detail: json!({"name": format!("Ticket #{number}"), "changes": []}),
+            detail: json!({"name": format!("Ticket #{number}"), "changes": []}).to_string(),
             client: None,
         };
         activity::append(c, *project, &purged, env.now()).await?;

@@ -5,8 +5,10 @@ use crate::activity::{self, NewActivity};
 use crate::events::{self, NewEvent};
 use crate::{Conn, Result};
 use model::UserId;
+use model::json::JsonObject;
 use model::tickets::{Assignee, Changed, Message, NewMessage, SlaNotice, Status, Ticket};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// What kind of actor it is.
@@ -89,12 +91,12 @@ impl<'a> Log<'a> {
     }
 
     pub(super) fn created(&mut self, ticket: &Ticket) {
-        let more = [
-            ("customer_name", json!(ticket.trait_text("name"))),
-            ("customer_email", json!(ticket.trait_text("email"))),
-        ];
-        self.event("$conversation_ticket_created", ticket, more);
-        self.activity("created", ticket, vec![]);
+        let properties = ticket
+            .event_properties()
+            .with("customer_name", ticket.trait_text("name"))
+            .with("customer_email", ticket.trait_text("email"));
+        self.event("$conversation_ticket_created", ticket, properties);
+        self.activity("created", ticket, &[]);
     }
 
     pub(super) fn deleted(&mut self, ticket: &Ticket) {
@@ -115,28 +117,26 @@ impl<'a> Log<'a> {
             if !is_quiet {
                 self.status_event(ticket, before);
             }
-            changes.push(change("status", json!(before), json!(ticket.status)));
+            changes.push(change("status", before, ticket.status));
         }
         if let Some(before) = changed.priority {
-            let more = [
-                ("old_priority", json!(before)),
-                ("new_priority", json!(ticket.priority)),
-            ];
             if !is_quiet {
-                self.event("$conversation_ticket_priority_changed", ticket, more);
+                let properties = ticket
+                    .event_properties()
+                    .with("old_priority", before)
+                    .with("new_priority", ticket.priority);
+                self.event("$conversation_ticket_priority_changed", ticket, properties);
             }
-            changes.push(change("priority", json!(before), json!(ticket.priority)));
+            changes.push(change("priority", before, ticket.priority));
         }
         if let Some(before) = changed.sla_due_at {
-            let after = json!(ticket.sla_due_at);
-            changes.push(change("sla_due_at", json!(before), after));
+            changes.push(change("sla_due_at", before, ticket.sla_due_at));
         }
         if let Some(before) = changed.snoozed_until {
-            let after = json!(ticket.snoozed_until);
-            changes.push(change("snoozed_until", json!(before), after));
+            changes.push(change("snoozed_until", before, ticket.snoozed_until));
         }
         if !changes.is_empty() {
-            self.activity("updated", ticket, changes);
+            self.activity("updated", ticket, &changes);
         }
         if let Some(before) = changed.assignee {
             self.assigned(c, ticket, before).await?;
@@ -149,11 +149,11 @@ impl<'a> Log<'a> {
     }
 
     pub(super) fn status_event(&mut self, ticket: &Ticket, before: Status) {
-        let more = [
-            ("old_status", json!(before)),
-            ("new_status", json!(ticket.status)),
-        ];
-        self.event("$conversation_ticket_status_changed", ticket, more);
+        let properties = ticket
+            .event_properties()
+            .with("old_status", before)
+            .with("new_status", ticket.status);
+        self.event("$conversation_ticket_status_changed", ticket, properties);
     }
 
     /// The ticket has another assignee.
@@ -164,31 +164,32 @@ impl<'a> Log<'a> {
         before: Option<Assignee>,
     ) -> Result<()> {
         let now = ticket.assignee;
-        let more = [
-            ("assignee_type", json!(now.map(Assignee::kind))),
-            ("assignee_id", json!(now.map(Assignee::id_text))),
-        ];
-        self.event("$conversation_ticket_assigned", ticket, more);
+        let properties = ticket
+            .event_properties()
+            .with("assignee_type", now.map(Assignee::kind))
+            .with("assignee_id", now.map(Assignee::id_text));
+        self.event("$conversation_ticket_assigned", ticket, properties);
         let both: Vec<Assignee> = [before, now].into_iter().flatten().collect();
         let names = list::names_of_assignees(c, self.scene.organization, &both).await?;
         let shown = |assignee: Option<Assignee>| match assignee {
             Some(assignee) => assignee.view(names.get(&assignee).map_or("", String::as_str)),
             None => Value::Null,
         };
-        let changes = vec![change("assignee", shown(before), shown(now))];
-        self.activity("assigned", ticket, changes);
+        let changes = [change("assignee", shown(before), shown(now))];
+        self.activity("assigned", ticket, &changes);
         Ok(())
     }
 
     pub(super) fn message(&mut self, ticket: &Ticket, message: &NewMessage) {
         let (kind, properties) = ticket.message_event(message, self.scene.now);
-        self.push(kind, ticket, properties, false);
+        self.event(kind, ticket, properties);
     }
 
     pub(super) fn message_changed(&mut self, ticket: &Ticket, message: &Message) {
-        let mut properties = ticket.event_properties();
-        properties.insert("change".to_owned(), json!("message"));
-        properties.insert("message_id".to_owned(), json!(message.id));
+        let properties = ticket
+            .event_properties()
+            .with("change", "message")
+            .with("message_id", message.id);
         self.push("ticket_changed", ticket, properties, true);
     }
 
@@ -198,35 +199,35 @@ impl<'a> Log<'a> {
                 threshold_minutes,
                 minutes_remaining,
             } => {
-                let more = [
-                    ("threshold_minutes", json!(threshold_minutes)),
-                    ("minutes_remaining", json!(minutes_remaining)),
-                    ("sla_breached", json!(false)),
-                ];
-                self.event("$conversation_sla_approaching", ticket, more);
+                let properties = ticket
+                    .event_properties()
+                    .with("threshold_minutes", threshold_minutes)
+                    .with("minutes_remaining", minutes_remaining)
+                    .with("sla_breached", false);
+                self.event("$conversation_sla_approaching", ticket, properties);
             }
             SlaNotice::Breached { minutes_overdue } => {
-                let more = [
-                    ("minutes_overdue", json!(minutes_overdue)),
-                    ("sla_breached", json!(true)),
-                ];
-                self.event("$conversation_sla_breached", ticket, more);
+                let properties = ticket
+                    .event_properties()
+                    .with("minutes_overdue", minutes_overdue)
+                    .with("sla_breached", true);
+                self.event("$conversation_sla_breached", ticket, properties);
             }
         }
     }
 
     pub(super) fn feedback(&mut self, ticket: &Ticket, feedback: &Feedback) {
-        let rating = [
-            ("$ai_metric_name", json!("quality")),
-            ("$ai_metric_value", json!(i64::from(feedback.is_good))),
-            ("message_id", json!(feedback.message_id)),
-        ];
+        let rating = ticket
+            .event_properties()
+            .with("$ai_metric_name", "quality")
+            .with("$ai_metric_value", i64::from(feedback.is_good))
+            .with("message_id", &feedback.message_id);
         self.event("$ai_metric", ticket, rating);
         if !feedback.is_good && !feedback.text.is_empty() {
-            let text = [
-                ("$ai_feedback_text", json!(feedback.text)),
-                ("message_id", json!(feedback.message_id)),
-            ];
+            let text = ticket
+                .event_properties()
+                .with("$ai_feedback_text", &feedback.text)
+                .with("message_id", &feedback.message_id);
             self.event("$ai_feedback", ticket, text);
         }
     }
@@ -241,15 +242,18 @@ impl<'a> Log<'a> {
         self.events.push(NewEvent {
             kind: "tag_changed",
             distinct_id,
-            properties: json!({"tag": tag, "replaced_by": by, "actor_type": actor.kind.as_str()}),
+            properties: JsonObject::new()
+                .with("tag", tag)
+                .with("replaced_by", by)
+                .with("actor_type", actor.kind.as_str())
+                .into_text(),
             is_hidden: true,
         });
     }
 
     /// An event without a published name: for the live inbox.
     pub(super) fn hidden(&mut self, change: &str, ticket: &Ticket) {
-        let mut properties = ticket.event_properties();
-        properties.insert("change".to_owned(), json!(change));
+        let properties = ticket.event_properties().with("change", change);
         self.push("ticket_changed", ticket, properties, true);
     }
 
@@ -257,11 +261,12 @@ impl<'a> Log<'a> {
         &mut self,
         activity: &'static str,
         ticket: &Ticket,
-        changes: Vec<Value>,
+        changes: &[JsonObject],
     ) {
-        let mut detail = json!({"name": format!("Ticket #{}", ticket.number), "changes": changes});
+        let mut detail = JsonObject::new().with("name", format!("Ticket #{}", ticket.number));
+        detail.put_all("changes", changes);
         if let ActorKind::External { flow: Some(flow) } = self.scene.actor.kind {
-            detail["trigger"] = json!({"job_type": "hog_flow", "job_id": flow});
+            detail.put("trigger", json!({"job_type": "hog_flow", "job_id": flow}));
         }
         self.activities.push(NewActivity {
             id: self.scene.env.uuid(),
@@ -269,21 +274,12 @@ impl<'a> Log<'a> {
             item_id: ticket.id.to_string(),
             activity,
             user_id: self.scene.actor.user_id(),
-            detail,
+            detail: detail.into_text(),
             client: self.scene.actor.client.clone(),
         });
     }
 
-    fn event<const N: usize>(
-        &mut self,
-        kind: &'static str,
-        ticket: &Ticket,
-        more: [(&str, Value); N],
-    ) {
-        let mut properties = ticket.event_properties();
-        for (name, value) in more {
-            properties.insert(name.to_owned(), value);
-        }
+    fn event(&mut self, kind: &'static str, ticket: &Ticket, properties: JsonObject) {
         self.push(kind, ticket, properties, false);
     }
 
@@ -291,17 +287,16 @@ impl<'a> Log<'a> {
         &mut self,
         kind: &'static str,
         ticket: &Ticket,
-        mut properties: Map<String, Value>,
+        mut properties: JsonObject,
         is_hidden: bool,
     ) {
         let actor = &self.scene.actor;
-        let mut put = |name: &str, value: Value| properties.insert(name.to_owned(), value);
-        put("actor_type", json!(actor.kind.as_str()));
+        properties.put("actor_type", actor.kind.as_str());
         let distinct_id = match &actor.user {
             Some((id, email, distinct_id)) => {
-                put("actor_id", json!(id));
-                put("actor_email", json!(email));
-                put("customer_distinct_id", json!(ticket.distinct_id));
+                properties.put("actor_id", id);
+                properties.put("actor_email", email);
+                properties.put("customer_distinct_id", &ticket.distinct_id);
                 distinct_id.clone()
             }
             None => ticket.event_subject().to_owned(),
@@ -309,7 +304,7 @@ impl<'a> Log<'a> {
         self.events.push(NewEvent {
             kind,
             distinct_id,
-            properties: Value::Object(properties),
+            properties: properties.into_text(),
             is_hidden,
         });
     }
@@ -326,6 +321,11 @@ impl<'a> Log<'a> {
     }
 }
 
-fn change(field: &str, before: Value, after: Value) -> Value {
-    json!({"type": "Ticket", "field": field, "action": "changed", "before": before, "after": after})
+fn change(field: &str, before: impl Serialize, after: impl Serialize) -> JsonObject {
+    JsonObject::new()
+        .with("type", "Ticket")
+        .with("field", field)
+        .with("action", "changed")
+        .with("before", before)
+        .with("after", after)
 }

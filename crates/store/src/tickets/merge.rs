@@ -122,8 +122,8 @@ pub async fn merge(
     rows::save(c, &before.0, &source).await?;
     rows::save(c, &before.1, &target).await?;
     log.changed(c, &source, &changed).await?;
-    log.activity("merged", &source, vec![]);
-    log.activity("merged", &target, vec![]);
+    log.activity("merged", &source, &[]);
+    log.activity("merged", &target, &[]);
     log.write(c).await?;
     let mut totals = Totals::moved(&before.0, &source);
     totals.remove(&before.1);

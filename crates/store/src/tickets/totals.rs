@@ -131,8 +131,15 @@ impl Totals {
     /// One ticket as it was, and as it is from now on.
     pub(super) fn moved(before: &Ticket, after: &Ticket) -> Self {
         let mut totals = Self::new(after.project_id);
-        totals.remove(before);
-        totals.add(after);
+        let is_counted_the_same = before.status == after.status
+            && before.priority == after.priority
+            && before.assignee == after.assignee
+            && before.channel_source == after.channel_source
+            && before.unread_team_count == after.unread_team_count;
+        if !is_counted_the_same {
+            totals.remove(before);
+            totals.add(after);
+        }
         totals
     }
 
