@@ -164,24 +164,24 @@ async fn change(mut call: Call) -> Result<Response, ApiError> {
         Err(error) => return Err(after_not_found(&call, error).await),
     };
     let scene = scene(&call)?;
-    let updated = call
+    let (view, changed, status) = call
         .app
         .store
-        .write(move |c| Box::pin(async move { tickets::update(c, &scene, key, &change).await }))
+        .write(move |c| {
+            Box::pin(async move {
+                let updated = tickets::update(c, &scene, key, &change).await?;
+                let (ticket, changed) = updated.ok_or_else(ApiError::not_found)?;
+                let status = ticket.status;
+                Ok::<_, ApiError>((viewer.show_one(c, ticket).await?, changed, status))
+            })
+        })
         .await?;
-    let (ticket, changed) = updated.ok_or_else(ApiError::not_found)?;
     if changed.is_any() {
         call.app.tickets_changed(viewer.project);
     }
-    if changed.counts_otherwise(ticket.status) {
+    if changed.counts_otherwise(status) {
         call.app.unread_changed(viewer.project).await;
     }
-    // What is shown beside the ticket keeps no other writer waiting. Should it fail, the same request may come again.
-    let view = call
-        .app
-        .store
-        .read(move |c| Box::pin(async move { viewer.show_one(c, ticket).await }))
-        .await?;
     Ok(Json(view).into_response())
 }
 

@@ -1,5 +1,6 @@
 //! The schema and its history.
 
+use crate::migrate::{MIGRATIONS, Migration, text_for};
 use crate::testing::{TestPlace, TestStore};
 use crate::{Engine, Error, Store, StoreConfig, params};
 use std::collections::BTreeMap;
@@ -197,4 +198,52 @@ async fn many_processes_may_start_at_once() {
             store.await.unwrap().unwrap();
         }
     }
+}
+
+/// 0015 on a database that has texts in the index, and one that waits.
+#[test]
+fn texts_that_were_indexed_before_have_their_narrow_rows_afterwards() {
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    let run = |sql: &str| database.execute_batch(sql).unwrap();
+    let apply = |migrations: &[Migration]| {
+        for migration in migrations {
+            run(&text_for(migration.text, Engine::Sqlite));
+        }
+    };
+    let narrow_rows = || -> Vec<(i64, i64, i64)> {
+        let sql = "SELECT search_id, project_id, ticket_number FROM ticket_search_ticket ORDER BY search_id";
+        let mut statement = database.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        rows.unwrap().map(Result::unwrap).collect()
+    };
+    let (before, after) = MIGRATIONS.split_at(14);
+    // Rows of other tables do not matter here.
+    run("PRAGMA foreign_keys = OFF");
+    apply(before);
+    for (project, id, number) in [(1, "0a", 7), (1, "0b", 8), (2, "0a", 9)] {
+        run(&format!(
+            "INSERT INTO ticket (project_id, id, number, channel_source, distinct_id, status, assignee, anonymous_traits, \
+               ai_resolved, created_at, updated_at, message_count, unread_team_count, unread_customer_count, \
+               session_context, sla_breached, cc_participants, tags) \
+             VALUES ({project}, x'{id}', {number}, 'widget', '', 'new', '', '{{}}', 0, 0, 0, 0, 0, 0, '{{}}', 0, '[]', '[]')"
+        ));
+    }
+    for (project, ticket, source) in [
+        (1, "0a", "1a"),
+        (2, "0a", "2a"),
+        (1, "0b", "1b"),
+        (1, "0a", "1c"),
+    ] {
+        run(&format!(
+            "INSERT INTO ticket_text (project_id, source_id, ticket_id, text) \
+             VALUES ({project}, x'{source}', x'{ticket}', 'a word')"
+        ));
+    }
+    run("UPDATE ticket_search_state SET indexed_until = 3");
+    apply(after);
+    assert_eq!(narrow_rows(), [(1, 1, 7), (2, 2, 9), (3, 1, 8)]);
+    run("UPDATE ticket_search_state SET indexed_until = 4");
+    assert_eq!(narrow_rows()[3..], [(4, 1, 7)]);
+    run("DELETE FROM ticket_text WHERE search_id = 2");
+    assert_eq!(narrow_rows(), [(1, 1, 7), (3, 1, 8), (4, 1, 7)]);
 }

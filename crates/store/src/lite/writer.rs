@@ -7,7 +7,7 @@
 //! An operation that fails takes back what it has changed, and none of the others. A savepoint for each would do that, and
 //! cost all of them a tenth of their time, because each page is copied before it is changed. Operations look before they
 //! write, so hardly one fails after its first change. So they have no savepoints until one does: then the group is
-//! rolled back and run once more, each operation in a savepoint of its own.
+//! rolled back, those that came before are run once more, and each of the group has a savepoint of its own.
 
 use super::checkpoint::Checkpoint;
 use super::job::Job;
@@ -56,7 +56,6 @@ fn commit_group(
             true => run_in_savepoint(conn, lite, job.as_mut()).map(|()| Left::Nothing),
             false => run_bare(conn, lite, job.as_mut()),
         };
-        done.push(job);
         outcome = match run {
             Ok(Left::Nothing) => Ok(()),
             Ok(Left::Half) => {
@@ -65,6 +64,7 @@ fn commit_group(
             }
             Err(error) => Err(error),
         };
+        done.push(job);
         let is_over = outcome.is_err() || done.len() >= size;
         next = if is_over { None } else { queue.try_recv().ok() };
     }
@@ -101,7 +101,7 @@ fn run_bare(conn: &Conn, lite: &LiteConn, job: &mut dyn Job) -> Result<Left> {
     })
 }
 
-/// Takes back what the operations have done, and runs each once more.
+/// Takes back what one operation has left half done, and with it what those before it have done: these are run once more.
 fn run_again(conn: &Conn, lite: &LiteConn, done: &mut [Box<dyn Job>]) -> Result<()> {
     lite.control("ROLLBACK")?;
     lite.control("BEGIN IMMEDIATE")?;

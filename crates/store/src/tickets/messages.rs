@@ -60,10 +60,10 @@ statements! {
                        AND NOT EXISTS (SELECT 1 FROM ticket_message m \
                          WHERE m.project_id = ticket.project_id AND m.ticket_id = ticket.id \
                            AND NOT m.is_deleted AND NOT m.is_private AND m.side <> 'customer' AND m.id <> ?3)";
-    /// Takes the texts that wait into the index, once there are some hundreds; run by the writer before each commit. The
+    /// Takes the texts that wait into the index, once there are a thousand; run by the writer before each commit. The
     /// search looks through those that wait one by one (`list/statements.rs`), so that it finds every text at once.
     INDEX_TEXTS [sqlite] = "UPDATE ticket_search_state SET indexed_until = (SELECT MAX(search_id) FROM ticket_text) \
-                            WHERE indexed_until + 500 <= (SELECT MAX(search_id) FROM ticket_text)";
+                            WHERE indexed_until + 1000 <= (SELECT MAX(search_id) FROM ticket_text)";
     INSERT_TEXT = "INSERT INTO ticket_text (project_id, source_id, ticket_id, text) VALUES (?1, ?2, ?3, ?4)";
     DROP_TEXT = "DELETE FROM ticket_text WHERE project_id = ?1 AND source_id = ?2";
 }

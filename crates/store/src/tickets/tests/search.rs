@@ -33,7 +33,7 @@ async fn a_search_finds_parts_of_texts(store: TestStore) {
     }
 }
 
-/// SQLite takes new texts into its index some hundreds at a time.
+/// SQLite takes new texts into its index a thousand at a time.
 async fn a_search_finds_indexed_and_waiting_texts_as_they_are_now(store: TestStore) {
     let project = project(&store).await;
     let ticket = add(&store, project, TicketChange::default()).await;
@@ -66,7 +66,7 @@ async fn a_search_finds_indexed_and_waiting_texts_as_they_are_now(store: TestSto
     store
         .write(move |c| {
             Box::pin(async move {
-                for number in 0..600 {
+                for number in 0..1_100 {
                     let id = MessageId(it.env.uuid());
                     let message = NewMessage::by_customer(id, format!("number {number}"));
                     add_message(c, &it, key, &message, false).await?;
