@@ -71,7 +71,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's randomness. What an id needs is drawn for some fifty ids at once; a secret is drawn by itself.
+/// The operating system's randomness. Few bytes, as an id needs them, are drawn for some fifty ids at once; more, as for a key,
+/// by themselves.
 pub struct SystemRng;
 
 impl Rng for SystemRng {

@@ -334,7 +334,7 @@ async fn the_log_stays_bounded_although_there_is_always_a_reader() {
     stop.store(true, Ordering::Relaxed);
     readers.await.unwrap();
     assert!(
-        longest < 64 * 1024 * 1024,
+        longest < 32 * 1024 * 1024,
         "the log grew to {longest} bytes"
     );
 }

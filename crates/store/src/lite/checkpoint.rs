@@ -14,10 +14,10 @@ use std::time::Duration;
 
 /// Pages in the log before they are copied. A page that was written many times meanwhile is copied once; a start after a
 /// crash reads as many.
-const COPIED_FROM: i64 = 6_000;
+const COPIED_FROM: i64 = 3_000;
 
-/// Pages in the log before the writer waits for readers, so as to begin it anew: 32 MB.
-const LIMIT: i64 = 8_000;
+/// Pages in the log before the writer waits for readers, so as to begin it anew: 16 MB.
+const LIMIT: i64 = 4_000;
 
 /// How long a checkpoint may wait for readers. Writes wait with it.
 const PATIENCE: Duration = Duration::from_millis(100);
