@@ -11,7 +11,7 @@ use crate::measure::reads::take_apart;
 use crate::report::{Report, Unit, median};
 use crate::world::World;
 use anyhow::ensure;
-use filling::{COMMON, RARE, fill};
+use filling::{COMMON, RARE, common_parts, fill};
 use serde_json::{Value, json};
 use store::DATABASE_FILE;
 
@@ -157,6 +157,16 @@ fn kinds(world: &World) -> anyhow::Result<Vec<Kind>> {
             "search, a common word",
             &format!("tickets/?limit=50&search={COMMON}"),
         )?,
+        kind(
+            "search, a common word, each time another",
+            common_parts()
+                .into_iter()
+                .map(|part| {
+                    let part = part.replace(' ', "%20");
+                    world.get(&format!("tickets/?limit=50&search={part}"))
+                })
+                .collect::<anyhow::Result<_>>()?,
+        ),
         same(SHORT, "tickets/?limit=50&search=qz")?,
     ])
 }

@@ -1,6 +1,6 @@
 //! One connection, as operations see it.
 
-use crate::lite::LiteConn;
+use crate::lite::{LiteConn, Searches};
 use crate::pg::PgConn;
 use crate::{FromRow, Result, Value};
 
@@ -78,6 +78,25 @@ impl Conn {
         }
     }
 
+    /// Each row of a query, one after the other: on SQLite without keeping them.
+    ///
+    /// # Errors
+    /// Everything of [`Error`](crate::Error) except `NoRow`.
+    pub(crate) async fn each<T: FromRow>(
+        &self,
+        sql: &'static str,
+        params: &[Value<'_>],
+        take: impl FnMut(T),
+    ) -> Result<()> {
+        match &self.0 {
+            Inner::Lite(lite) => lite.each(sql, params, take),
+            Inner::Pg(pg) => {
+                pg.all(sql, params).await?.into_iter().for_each(take);
+                Ok(())
+            }
+        }
+    }
+
     /// The first row of a query, or of a statement with `RETURNING`; `None` when there is none.
     ///
     /// # Errors
@@ -99,6 +118,14 @@ impl Conn {
     /// [`Error::NoRow`](crate::Error::NoRow) when there is none; otherwise as [`find`](Self::find).
     pub async fn one<T: FromRow>(&self, sql: &'static str, params: &[Value<'_>]) -> Result<T> {
         self.find(sql, params).await?.ok_or(crate::Error::NoRow)
+    }
+
+    /// What searches on the embedded engine have found; `None` in a write, and on PostgreSQL.
+    pub(crate) fn searches(&self) -> Option<&Searches> {
+        match &self.0 {
+            Inner::Lite(lite) => lite.searches(),
+            Inner::Pg(_) => None,
+        }
     }
 
     /// Whether a statement has failed since the transaction began.

@@ -75,6 +75,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "0016_activity_indexes",
         text: include_str!("../migrations/0016_activity_indexes.sql"),
     },
+    Migration {
+        name: "0017_text_removals",
+        text: include_str!("../migrations/0017_text_removals.sql"),
+    },
 ];
 
 /// One step of the schema.

@@ -88,6 +88,7 @@ pub const STATEMENTS: &[(&str, &[Statement])] = &[
     ("store", crate::store::ALL),
     ("tickets/background", crate::tickets::background::ALL),
     ("tickets/list", crate::tickets::list::ALL),
+    ("tickets/list/found", crate::tickets::list::FOUND),
     ("tickets/lists", crate::tickets::list::LISTS),
     ("tickets/merge", crate::tickets::merge::ALL),
     ("tickets/messages", crate::tickets::messages::ALL),

@@ -16,6 +16,10 @@ pub(super) const RARE: &str = "xylophone";
 const RARE_TICKETS: i64 = 20;
 /// A word that every tenth ticket has.
 pub(super) const COMMON: &str = "invoice";
+/// What these tickets have it in.
+const SENTENCE: &str = "I also need the invoice.";
+/// In every part of the sentence that is searched for.
+const CORE: &str = "nv";
 
 /// Tickets written in one transaction.
 const BATCH: i64 = 1_000;
@@ -48,6 +52,16 @@ const WORDS: [&str; 24] = [
     "subscription",
     "gift",
 ];
+
+/// Parts of texts, all different, that every tenth ticket has: more than the server keeps the findings of.
+pub(super) fn common_parts() -> Vec<&'static str> {
+    let core = SENTENCE.find(CORE).unwrap_or(0);
+    let ends = core + CORE.len()..=SENTENCE.len();
+    let parts = (0..=core).flat_map(|start| ends.clone().map(move |end| &SENTENCE[start..end]));
+    parts
+        .filter(|part| part.len() > CORE.len() && !part.starts_with(' '))
+        .collect()
+}
 
 /// Writes tickets number `numbers.start + 1` to `numbers.end`, each with a message of its customer's.
 pub(super) async fn fill(world: &World, numbers: Range<i64>) -> anyhow::Result<()> {
@@ -145,7 +159,8 @@ async fn add(c: &Conn, scene: &Scene, number: i64) -> Result<(), tickets::WriteE
         100_000 + number * 37,
     );
     if number % 10 == 3 {
-        text.push_str(" I also need the invoice.");
+        text.push(' ');
+        text.push_str(SENTENCE);
     }
     if number < RARE_TICKETS {
         text.push_str(" It is about the xylophone.");

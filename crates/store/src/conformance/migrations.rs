@@ -161,6 +161,8 @@ const DIFFERENT_COLUMNS: &[(&str, &str)] = &[
     ("ticket_search_ticket", "project_id"),
     ("ticket_search_ticket", "ticket_number"),
     ("ticket_text", "search_id"),
+    ("ticket_text_removal", "project_id"),
+    ("ticket_text_removal", "count"),
 ];
 
 /// Indexes likewise.

@@ -123,7 +123,7 @@ async fn texts_that_wait_for_the_index_are_found_by_their_ids() {
     let store = opened.unwrap();
     let mut found = 0;
     for (name, sql) in all(&store) {
-        if !sql.contains("s.search_id > (SELECT indexed_until") {
+        if !sql.contains("s.search_id > ") {
             continue;
         }
         found += 1;
@@ -135,7 +135,7 @@ async fn texts_that_wait_for_the_index_are_found_by_their_ids() {
         let expected = sql.matches("ticket_text s ").count();
         assert_eq!(of_texts.len(), expected, "{name}: {plan:?}");
     }
-    assert!(found > 20, "{found} statements");
+    assert!(found > 4, "{found} statements");
 }
 
 async fn every_statement_can_be_prepared(store: TestStore) {

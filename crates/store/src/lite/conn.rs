@@ -1,6 +1,7 @@
 //! One SQLite connection.
 
-use super::error;
+use super::searches::Searches;
+use super::{error, set};
 use crate::row::Row;
 use crate::{Error, FromRow, Result, Value};
 use rusqlite::config::DbConfig;
@@ -29,6 +30,8 @@ const COPIER_CACHE_KIB: i64 = 100;
 pub(crate) struct LiteConn {
     connection: Mutex<Connection>,
     failed: AtomicBool,
+    /// A reader's.
+    searches: Option<Arc<Searches>>,
 }
 
 impl LiteConn {
@@ -52,10 +55,15 @@ impl LiteConn {
     }
 
     /// Opens the file, which must exist, for reading only.
-    pub(super) fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Self> {
+    pub(super) fn open_reader(
+        path: &Path,
+        busy_timeout: Duration,
+        searches: Arc<Searches>,
+    ) -> Result<Self> {
         // Not opened as read-only, which could not create the shared memory of the log when it comes first.
-        let conn = Self::with(Self::connect(path)?, busy_timeout, READER_CACHE_KIB)?;
+        let mut conn = Self::with(Self::connect(path)?, busy_timeout, READER_CACHE_KIB)?;
         conn.script("PRAGMA query_only = ON;")?;
+        conn.searches = Some(searches);
         Ok(conn)
     }
 
@@ -90,12 +98,14 @@ impl LiteConn {
         let conn = Self {
             connection: Mutex::new(connection),
             failed: AtomicBool::new(false),
+            searches: None,
         };
         let connection = conn.connection();
         let opened = connection
             .busy_timeout(busy_timeout)
             // The name that PostgreSQL has for sorting by bytes, so that one ORDER BY serves both.
             .and_then(|()| connection.create_collation("C", |a, b| a.as_bytes().cmp(b.as_bytes())))
+            .and_then(|()| set::add_function(&connection))
             // Plans do not depend on the values of parameters. Otherwise SQLite would plan a statement with a `LIMIT ?1`
             // anew each time, because the driver clears a cached statement's parameters after use.
             .and_then(|()| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true))
@@ -134,17 +144,27 @@ impl LiteConn {
         sql: &'static str,
         params: &[Value<'_>],
     ) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        self.each(sql, params, |value| all.push(value))?;
+        Ok(all)
+    }
+
+    pub(crate) fn each<T: FromRow>(
+        &self,
+        sql: &'static str,
+        params: &[Value<'_>],
+        mut take: impl FnMut(T),
+    ) -> Result<()> {
         self.run(sql, params, |statement| {
             let width = statement.column_count();
             let mut rows = statement.raw_query();
-            let mut all = Vec::new();
             while let Some(row) = rows.next()? {
                 match Row::lite(row, width).decode() {
-                    Ok(value) => all.push(value),
+                    Ok(value) => take(value),
                     Err(error) => return Ok(Err(error.in_statement(sql))),
                 }
             }
-            Ok(Ok(all))
+            Ok(Ok(()))
         })
     }
 
@@ -231,6 +251,11 @@ impl LiteConn {
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
         let steps = statement.raw_query().mapped(|step| step.get("detail"));
         steps.collect()
+    }
+
+    /// What searches have found. Only readers have it.
+    pub(crate) fn searches(&self) -> Option<&Searches> {
+        self.searches.as_deref()
     }
 
     /// Rows inserted, changed and deleted since the connection was opened, by triggers too.

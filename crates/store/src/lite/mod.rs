@@ -5,10 +5,14 @@ mod conn;
 mod error;
 mod job;
 mod reader;
+mod searches;
+mod set;
 mod snapshot;
 mod writer;
 
 pub(crate) use conn::LiteConn;
+pub(crate) use searches::{Found, Searches};
+pub(crate) use set::NumberSet;
 pub(crate) use snapshot::snapshot;
 
 use crate::conn::Inner;
@@ -18,7 +22,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use futures::future::BoxFuture;
 use job::{Job, Operation};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
@@ -48,12 +52,12 @@ impl Lite {
         migrate::lite(&writer, config.migrate)?;
         let (writes, write_queue) = bounded(config.writer_queue.max(1));
         let (reads, read_queue) = bounded(config.reader_queue.max(1));
+        let searches = Arc::new(Searches::default());
         let mut threads = Vec::new();
         for number in 0..config.reader_threads.max(1) {
-            let conn = Conn(Inner::Lite(LiteConn::open_reader(
-                path,
-                config.busy_timeout,
-            )?));
+            let searches = Arc::clone(&searches);
+            let conn = LiteConn::open_reader(path, config.busy_timeout, searches)?;
+            let conn = Conn(Inner::Lite(conn));
             let queue: Receiver<Box<dyn Job>> = read_queue.clone();
             threads.push(spawn(format!("store-read-{number}"), move || {
                 reader::run(&conn, &queue);

@@ -4,26 +4,32 @@
 //! alone would walk the project in list order, which is right for the first page of a common filter. So each
 //! statement also comes with a *driver*: one of the asked filters once more, written so that its index is used.
 
+pub(super) mod found;
 mod statements;
 
+pub(crate) use found::ALL as FOUND;
 pub(crate) use statements::{ALL, LISTS};
 
 use super::totals::{Tally, TicketCount};
+use crate::lite::Found;
 use crate::{Conn, Engine, Result, Value, params};
 use model::pagination::Page;
 use model::tickets::{Assignee, Filters, Order, OrderColumn, Search, Ticket};
 use model::{OrganizationId, ProjectId, RoleId, TicketId, UserId};
 use serde_json::Value as Json;
 use statements::{
-    COUNT_FOUND_POSTGRES, COUNT_FOUND_SQLITE, COUNT_SCANNED_SQLITE, Driver, MERGED_INTO_ONE,
-    MERGED_POSTGRES, MERGED_SQLITE, ORDERS, POSTGRES, ROLES_POSTGRES, ROLES_SQLITE, SORTED,
-    USERS_POSTGRES, USERS_SQLITE, WALKED,
+    COUNT_ALIKE, Driver, MERGED_INTO_ONE, MERGED_POSTGRES, MERGED_SQLITE, ORDERS, POSTGRES,
+    ROLES_POSTGRES, ROLES_SQLITE, SORTED, USERS_POSTGRES, USERS_SQLITE, WALKED,
 };
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::Arc;
 
-/// So few are sorted without a thought.
+/// So few are sorted without a thought: they may all stand at the end of the list, behind a walk over the whole project.
 const FEW: i64 = 1_000;
+/// As few of what a text is in. A walk looks each ticket up in the set by its number, which stands in the index of the list, and
+/// so costs a fraction of another.
+const FEW_FOUND: i64 = 100;
 
 /// One page of the tickets that fit the filters, and how many there are on all pages.
 ///
@@ -36,18 +42,23 @@ pub async fn list(
     order: Order,
     page: Page,
 ) -> Result<(Vec<Ticket>, i64)> {
-    let query = Query::new(c.engine(), filters);
+    let query = Query::new(c, project, filters).await?;
     let count = query.count_tickets(c, project, filters).await?;
     if count == 0 {
         return Ok((Vec::new(), 0));
     }
-    let mut values = query.values(project, filters);
+    let few = match query.wanted {
+        Wanted::Found(_) => FEW_FOUND,
+        _ => FEW,
+    };
+    let is_sorted =
+        query.driver_is_narrow && is_sorting_cheaper(c, project, page, count, few).await?;
+    let (statements, wanted) = match is_sorted {
+        true => (&SORTED[query.driver], query.wanted.listed()?),
+        false => (query.statements, query.wanted.tested()?),
+    };
+    let mut values = query.values(project, filters, &wanted);
     values.extend([Value::from(page.limit), Value::from(page.offset)]);
-    let statements =
-        match query.driver_is_narrow && is_sorting_cheaper(c, project, page, count).await? {
-            true => &SORTED[query.driver],
-            false => query.statements,
-        };
     Ok((c.all(statements[order_index(order)], &values).await?, count))
 }
 
@@ -57,11 +68,12 @@ async fn is_sorting_cheaper(
     project: ProjectId,
     page: Page,
     fitting: i64,
+    few: i64,
 ) -> Result<bool> {
     if c.engine() == Engine::Postgres {
         return Ok(false);
     }
-    if fitting <= FEW {
+    if fitting <= few {
         return Ok(true);
     }
     let all = Tally::read(c, project)
@@ -78,9 +90,11 @@ async fn is_sorting_cheaper(
 /// # Errors
 /// When the store fails.
 pub async fn count(c: &Conn, project: ProjectId, filters: &Filters) -> Result<TicketCount> {
-    Query::new(c.engine(), filters)
-        .count(c, project, filters)
-        .await
+    if filters.is_by_tally() {
+        return Ok(Tally::read(c, project).await?.count(filters));
+    }
+    let query = Query::new(c, project, filters).await?;
+    query.count(c, project, filters).await
 }
 
 /// [`count`] for several badges at once: one look at the counters, and at most one query for each of those that the
@@ -125,7 +139,7 @@ struct Query {
     driver: usize,
     /// The driver finds its tickets by something other than the order of the list.
     driver_is_narrow: bool,
-    driver_value: Option<String>,
+    wanted: Wanted,
     statuses: Option<String>,
     priorities: Option<String>,
     assignees: Option<String>,
@@ -139,11 +153,56 @@ struct Query {
     triage_results: Option<String>,
 }
 
+/// What the driver looks for.
+enum Wanted {
+    /// What the filters say already.
+    Nothing,
+    /// A word, or a pattern.
+    Word(String),
+    /// Tickets that were found before.
+    Found(Arc<Found>),
+}
+
+/// The same as a parameter.
+enum Parameter {
+    None,
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Wanted {
+    /// As the statements take it that look up what the driver names.
+    fn listed(&self) -> Result<Parameter> {
+        Ok(match self {
+            Self::Nothing => Parameter::None,
+            Self::Word(word) => Parameter::Text(word.clone()),
+            Self::Found(found) => Parameter::Text(found.numbers.to_json()?),
+        })
+    }
+
+    /// As the statements take it that walk in list order, and test each ticket.
+    fn tested(&self) -> Result<Parameter> {
+        match self {
+            Self::Found(found) => Ok(Parameter::Bytes(found.numbers.to_bytes()?)),
+            _ => self.listed(),
+        }
+    }
+}
+
 impl Query {
-    fn new(engine: Engine, filters: &Filters) -> Self {
+    async fn new(c: &Conn, project: ProjectId, filters: &Filters) -> Result<Self> {
         let assignees: Vec<String> = filters.assignees.iter().map(assignee_word).collect();
-        let (driver, value) = driver(engine, filters, &assignees);
-        let (pages, counts) = match engine {
+        let (driver, wanted) = match (&filters.search, c.engine()) {
+            (Some(Search::Text(text)), Engine::Sqlite) => (
+                Driver::Search,
+                Wanted::Found(found::find(c, project, text).await?),
+            ),
+            (Some(Search::Text(text)), Engine::Postgres) => {
+                (Driver::Search, Wanted::Word(format!("%{}%", escaped(text))))
+            }
+            _ => driver(filters, &assignees),
+        };
+        let (pages, counts) = match c.engine() {
             Engine::Sqlite => (&WALKED, &SORTED),
             Engine::Postgres => (&POSTGRES, &POSTGRES),
         };
@@ -151,12 +210,12 @@ impl Query {
             Some(Search::Number(number)) => Some(number),
             _ => None,
         };
-        Self {
+        Ok(Self {
             statements: &pages[driver as usize],
             count: counts[driver as usize][0],
             driver: driver as usize,
             driver_is_narrow: !matches!(driver, Driver::All | Driver::Status | Driver::Assignee),
-            driver_value: value,
+            wanted,
             statuses: list_of(filters.statuses.iter().map(|it| it.as_str())),
             priorities: list_of(filters.priorities.iter().map(|it| it.as_str())),
             assignees: list_of(&assignees),
@@ -168,10 +227,15 @@ impl Query {
             tags_all: list_of(&filters.tags_all),
             tags_exclude: list_of(&filters.tags_exclude),
             triage_results: list_of(filters.triage_results.iter().map(|it| it.as_str())),
-        }
+        })
     }
 
-    fn values<'a>(&'a self, project: ProjectId, filters: &Filters) -> Vec<Value<'a>> {
+    fn values<'a>(
+        &'a self,
+        project: ProjectId,
+        filters: &Filters,
+        wanted: &'a Parameter,
+    ) -> Vec<Value<'a>> {
         let mut values = params![
             project,
             &self.statuses,
@@ -194,67 +258,63 @@ impl Query {
             &self.triage_results
         ]
         .to_vec();
-        values.extend(self.driver_value.as_ref().map(Value::from));
+        match wanted {
+            Parameter::None => (),
+            Parameter::Text(text) => values.push(Value::Text(text)),
+            Parameter::Bytes(bytes) => values.push(Value::Bytes(bytes)),
+        }
         values
     }
 
     /// Without what is unread, which a search alone would have to look up ticket by ticket.
     async fn count_tickets(&self, c: &Conn, project: ProjectId, filters: &Filters) -> Result<i64> {
-        if !filters.is_text_alone() {
-            return Ok(self.count(c, project, filters).await?.tickets);
+        if filters.is_by_tally() {
+            return Ok(Tally::read(c, project).await?.count(filters).tickets);
         }
-        let statement = match (c.engine(), self.driver == Driver::Scan as usize) {
-            (Engine::Sqlite, false) => COUNT_FOUND_SQLITE,
-            (Engine::Sqlite, true) => COUNT_SCANNED_SQLITE,
-            (Engine::Postgres, _) => COUNT_FOUND_POSTGRES,
-        };
-        c.one(statement, params![project, &self.driver_value]).await
+        match &self.wanted {
+            Wanted::Found(found) if filters.is_text_alone() => Ok(found.numbers.len()),
+            Wanted::Word(pattern) if filters.is_text_alone() => {
+                c.one(COUNT_ALIKE, params![project, pattern]).await
+            }
+            _ => Ok(self.count(c, project, filters).await?.tickets),
+        }
     }
 
     async fn count(&self, c: &Conn, project: ProjectId, filters: &Filters) -> Result<TicketCount> {
-        if filters.is_by_tally() {
-            return Ok(Tally::read(c, project).await?.count(filters));
-        }
-        let values = self.values(project, filters);
+        let wanted = self.wanted.listed()?;
+        let values = self.values(project, filters, &wanted);
         let (tickets, unread) = c.one(self.count, &values).await?;
         Ok(TicketCount { tickets, unread })
     }
 }
 
-/// The filter that narrows most, as far as one can say without looking.
-fn driver(engine: Engine, filters: &Filters, assignees: &[String]) -> (Driver, Option<String>) {
-    if !filters.ids.is_empty() && !matches!(filters.search, Some(Search::Text(_))) {
-        return (Driver::Ids, None);
-    }
-    if let Some(Search::Text(text)) = &filters.search {
-        return match engine {
-            Engine::Sqlite if is_indexed(text) => (Driver::Search, Some(text.clone())),
-            Engine::Sqlite => (Driver::Scan, Some(text.clone())),
-            Engine::Postgres => (Driver::Search, Some(format!("%{}%", escaped(text)))),
-        };
+/// Of the filters besides a text, which goes first, the one that narrows most, as far as one can say without looking.
+fn driver(filters: &Filters, assignees: &[String]) -> (Driver, Wanted) {
+    if !filters.ids.is_empty() {
+        return (Driver::Ids, Wanted::Nothing);
     }
     if let Some(Search::Number(_)) = &filters.search {
-        return (Driver::Number, None);
+        return (Driver::Number, Wanted::Nothing);
     }
     if !filters.distinct_ids.is_empty() || !filters.emails.is_empty() {
-        return (Driver::Customers, None);
+        return (Driver::Customers, Wanted::Nothing);
     }
     if filters.is_snoozed == Some(true) {
-        return (Driver::Snoozed, None);
+        return (Driver::Snoozed, Wanted::Nothing);
     }
     if filters.due_from.is_some() || filters.due_to.is_some() {
-        return (Driver::Due, None);
+        return (Driver::Due, Wanted::Nothing);
     }
     if let [only] = assignees {
-        return (Driver::Assignee, Some(only.clone()));
+        return (Driver::Assignee, Wanted::Word(only.clone()));
     }
     if !filters.tags.is_empty() {
-        return (Driver::Tags, None);
+        return (Driver::Tags, Wanted::Nothing);
     }
     if let [only] = filters.statuses.as_slice() {
-        return (Driver::Status, Some(only.as_str().to_owned()));
+        return (Driver::Status, Wanted::Word(only.as_str().to_owned()));
     }
-    (Driver::All, None)
+    (Driver::All, Wanted::Nothing)
 }
 
 /// Whether SQLite's index of texts knows a part of them: it is made of three characters each.

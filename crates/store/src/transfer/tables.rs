@@ -255,6 +255,7 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
     ("restore_token", "secrets"),
     ("ticket_search_ticket", "made as texts enter the index"),
     ("ticket_tally", "counted anew"),
+    ("ticket_text_removal", "of one file's searches"),
 ];
 
 #[cfg(test)]

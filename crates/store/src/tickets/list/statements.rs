@@ -118,27 +118,6 @@ macro_rules! conditions {
     };
 }
 
-/// The numbers of the tickets that have a part of three characters or more in one of their texts: in one in SQLite's index, of
-/// which only a narrow row is read, or in one that waits for it (`messages::INDEX_TEXTS`). Those are few: the `+` keeps SQLite from
-/// looking at all texts of the project.
-macro_rules! numbers_with_part {
-    ($part:literal) => {
-        concat!(
-            "SELECT o.ticket_number AS number FROM ticket_search \
-               CROSS JOIN ticket_search_ticket o ON o.search_id = ticket_search.rowid \
-               WHERE ticket_search MATCH '\"' || replace(",
-            $part,
-            ", '\"', '\"\"') || '\"' AND o.project_id = ?1 \
-             UNION ALL SELECT w.number FROM ticket_text s \
-               CROSS JOIN ticket w ON w.project_id = s.project_id AND w.id = s.ticket_id \
-               WHERE s.search_id > (SELECT indexed_until FROM ticket_search_state) \
-               AND +s.project_id = ?1 AND instr(s.text, ",
-            $part,
-            ") > 0"
-        )
-    };
-}
-
 /// Only tickets that a query names. PostgreSQL does not know how few those are, and would rather look at all tickets;
 /// an array makes it begin with them.
 macro_rules! named_by {
@@ -165,13 +144,11 @@ pub(super) enum Driver {
     /// Those that are snoozed.
     Snoozed,
     Number,
-    /// A part of a text, over the index.
+    /// A part of a text.
     Search,
-    /// A part of a text that is too short for the index.
-    Scan,
 }
 
-const DRIVERS: usize = 11;
+const DRIVERS: usize = 10;
 pub(super) const ORDERS: usize = 10;
 
 /// The count, then the pages in each order, of every driver.
@@ -256,7 +233,7 @@ macro_rules! driven {
 }
 
 macro_rules! all_drivers {
-    ($engine:ident, $by:literal, $search:expr, $scan:expr) => {
+    ($engine:ident, $by:literal, $search:expr) => {
         [
             driven!($engine, $by, "", " LIMIT ?20 OFFSET ?21"),
             driven!($engine, $by, " AND t.status = ?20", " LIMIT ?21 OFFSET ?22"),
@@ -299,42 +276,34 @@ macro_rules! all_drivers {
             driven!($engine, $by, " AND t.snoozed_until IS NOT NULL", " LIMIT ?20 OFFSET ?21"),
             driven!($engine, $by, " AND t.number = COALESCE(?12, -1)", " LIMIT ?20 OFFSET ?21"),
             driven!($engine, $by, $search, " LIMIT ?21 OFFSET ?22"),
-            driven!($engine, $by, $scan, " LIMIT ?21 OFFSET ?22"),
         ]
     };
 }
 
-/// Tickets that have a part of three characters or more in one of their texts, by the index. A `+` before the number keeps SQLite
-/// from looking each of them up.
-macro_rules! found {
-    ($by:literal) => {
-        concat!(
-            " AND ",
-            $by,
-            "t.number IN (",
-            numbers_with_part!("?20"),
-            ")"
-        )
-    };
-}
-
-/// Tickets that have a part of any length in one of their texts, by a look at every text.
-macro_rules! scanned {
+/// Those of a set of numbers, each looked up in it.
+macro_rules! among {
     () => {
-        " AND t.id IN (SELECT s.ticket_id FROM ticket_text s WHERE instr(s.text, ?20) > 0 AND s.project_id = ?1)"
+        " AND among(t.number, ?20)"
     };
 }
 
-/// The same on PostgreSQL, whose index knows parts of any length or is not there.
+/// Those of a list of numbers.
+macro_rules! numbered {
+    () => {
+        " AND t.number IN (SELECT value FROM json_each(?20))"
+    };
+}
+
+/// Those that have a part in one of their texts, on PostgreSQL, whose index knows parts of any length or is not there.
 macro_rules! alike {
     () => {
         " AND t.id IN (SELECT s.ticket_id FROM ticket_text s WHERE s.text LIKE ?20 AND s.project_id = ?1)"
     };
 }
 
-const SQLITE_WALKED: Statements = all_drivers!(sqlite, "", found!("+"), scanned!());
-const SQLITE_SORTED: Statements = all_drivers!(sqlite, "+", found!(""), scanned!());
-const POSTGRES_TEXTS: Statements = all_drivers!(postgres, "", alike!(), alike!());
+const SQLITE_WALKED: Statements = all_drivers!(sqlite, "", among!());
+const SQLITE_SORTED: Statements = all_drivers!(sqlite, "+", numbered!());
+const POSTGRES_TEXTS: Statements = all_drivers!(postgres, "", alike!());
 
 /// Pages in list order, until enough tickets fit: right for filters that many fit. PostgreSQL decides by itself.
 pub(super) static WALKED: Statements = SQLITE_WALKED;
@@ -369,10 +338,7 @@ const fn registered() -> [Statement; SETS.len() * DRIVERS * (ORDERS + 1)] {
 
 statements! {
     /// How many tickets have a part in one of their texts. Texts are of tickets that are not deleted, so no ticket is looked at.
-    COUNT_FOUND_SQLITE [sqlite] = concat!("SELECT count(DISTINCT number) FROM (", numbers_with_part!("?2"), ") AS found");
-    COUNT_SCANNED_SQLITE [sqlite] =
-        "SELECT count(DISTINCT ticket_id) FROM ticket_text WHERE instr(text, ?2) > 0 AND project_id = ?1";
-    COUNT_FOUND_POSTGRES [postgres] =
+    COUNT_ALIKE [postgres] =
         "SELECT count(DISTINCT ticket_id) FROM ticket_text WHERE text LIKE ?2 AND project_id = ?1";
     USERS_SQLITE [sqlite] = concat!("SELECT id, email FROM users WHERE id IN ", integers!(sqlite, "?1"));
     USERS_POSTGRES [postgres] = concat!("SELECT id, email FROM users WHERE id IN ", integers!(postgres, "?1"));

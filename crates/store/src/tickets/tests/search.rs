@@ -1,11 +1,240 @@
 //! The search of the list, on both engines.
 
 use super::*;
+use crate::tickets::list::found;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 crate::on_both_engines! {
     a_search_finds_parts_of_texts,
     a_search_finds_indexed_and_waiting_texts_as_they_are_now,
     what_more_than_a_thousand_tickets_have_is_found_page_by_page,
+    what_is_asked_again_is_right_after_any_change,
+    what_a_write_saw_and_took_back_is_never_found,
+}
+
+const WORDS: [&str; 4] = ["alpha", "beta", "alphabet", "gamma"];
+
+/// A project's tickets and their texts, as they should be, by number.
+#[derive(Default)]
+struct Texts(BTreeMap<i64, Expected>);
+
+struct Expected {
+    ticket: Ticket,
+    /// In its traits.
+    name: &'static str,
+    /// The words of those that are not deleted.
+    messages: Vec<(MessageId, Option<&'static str>)>,
+}
+
+impl Texts {
+    fn with(&self, part: &str) -> Vec<i64> {
+        let has = |word: &str| word.contains(part);
+        let fitting = self.0.iter().filter(|(_, it)| {
+            has(it.name) || it.messages.iter().any(|(_, word)| word.is_some_and(has))
+        });
+        fitting.map(|(number, _)| *number).collect()
+    }
+}
+
+/// Numbers that look random, the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(self.0 >> 33).unwrap() % limit
+    }
+
+    fn word(&mut self) -> &'static str {
+        WORDS[self.below(WORDS.len())]
+    }
+}
+
+/// SQLite keeps what was found, and adds what came since.
+async fn what_is_asked_again_is_right_after_any_change(store: TestStore) {
+    let projects = [project(&store).await, project(&store).await];
+    let mut expected = [Texts::default(), Texts::default()];
+    let mut dice = Dice(7);
+    for step in 0..150 {
+        let which = dice.below(2);
+        step_of_walk(
+            &store,
+            projects[which],
+            &mut expected[which],
+            &mut dice,
+            step,
+        )
+        .await;
+        for (project, texts) in projects.iter().zip(&expected) {
+            for part in ["alpha", "beta", "be", "nothing"] {
+                let wanted = texts.with(part);
+                let count = i64::try_from(wanted.len()).unwrap();
+                let query = format!("search={part}");
+                let found = numbers(&store, *project, &query, "ticket_number").await;
+                assert_eq!(found, (wanted, count), "{part} after step {step}");
+            }
+        }
+    }
+    assert_eq!(store.check().await.unwrap(), []);
+}
+
+/// One change of a project's texts. Once there are many at once: more than SQLite looks through.
+async fn step_of_walk(
+    store: &Store,
+    project: ProjectId,
+    texts: &mut Texts,
+    dice: &mut Dice,
+    step: usize,
+) {
+    let named = |word: &str| TicketChange {
+        anonymous_traits: Some(json!({ "name": word })),
+        ..TicketChange::default()
+    };
+    let word = dice.word();
+    let kind = dice.below(8);
+    if texts.0.len() < 3 || kind == 0 {
+        let made = Expected {
+            ticket: add(store, project, named(word)).await,
+            name: word,
+            messages: Vec::new(),
+        };
+        texts.0.insert(made.ticket.number, made);
+        return;
+    }
+    let at = dice.below(texts.0.len());
+    let number = *texts.0.keys().nth(at).unwrap();
+    let Expected {
+        ticket,
+        name,
+        messages,
+    } = texts.0.get_mut(&number).unwrap();
+    let (it, key) = (scene(project), TicketKey::Id(ticket.id));
+    let many = if step == 80 { 2_100 } else { 1 };
+    let message = match messages.len() {
+        0 => None,
+        count => messages.get_mut(dice.below(count)),
+    };
+    match (kind, message) {
+        (1, _) => {
+            change(store, ticket, named(word)).await;
+            *name = word;
+        }
+        (2, _) if step > 40 => {
+            store
+                .write(move |c| Box::pin(async move { delete(c, &it, key).await }))
+                .await
+                .unwrap();
+            texts.0.remove(&number);
+        }
+        (3 | 4, Some((id, said))) => {
+            let (id, was_deleted) = (*id, said.is_none());
+            let new = (kind == 3 || was_deleted).then_some(word);
+            store
+                .write(move |c| {
+                    Box::pin(async move {
+                        if was_deleted {
+                            restore_message(c, &it, key, id, |_| Ok(())).await?;
+                        }
+                        match new {
+                            Some(word) => {
+                                let text = (word.to_owned(), None);
+                                edit_message(c, &it, key, id, |_| Ok(()), text).await
+                            }
+                            None => delete_message(c, &it, key, id, |_| Ok(())).await,
+                        }
+                    })
+                })
+                .await
+                .unwrap();
+            *said = new;
+        }
+        _ => {
+            let ids: Vec<_> = (0..many).map(|_| MessageId(it.env.uuid())).collect();
+            messages.extend(ids.iter().map(|id| (*id, Some(word))));
+            store
+                .write(move |c| {
+                    Box::pin(async move {
+                        for id in ids {
+                            let new = NewMessage::by_customer(id, word.to_owned());
+                            add_message(c, &it, key, &new, false).await?;
+                        }
+                        Ok::<_, Error>(())
+                    })
+                })
+                .await
+                .unwrap();
+        }
+    }
+}
+
+async fn what_a_write_saw_and_took_back_is_never_found(store: TestStore) {
+    let project = project(&store).await;
+    let ticket = add(&store, project, TicketChange::default()).await;
+    let look = async || numbers(&store, project, "search=alpha", "").await;
+    let (it, key) = (scene(project), TicketKey::Id(ticket.id));
+    let taken_back: Result<()> = store
+        .write(move |c| {
+            Box::pin(async move {
+                let new = NewMessage::by_customer(MessageId(it.env.uuid()), "alpha".to_owned());
+                add_message(c, &it, key, &new, false).await?;
+                let filters = Filters::read("search=alpha", it.now, "UTC", UserId(1));
+                let seen = list(c, project, &filters, Order::read(""), PAGE).await?;
+                assert_eq!(seen.1, 1);
+                Err(Error::Internal("changed my mind".to_owned()))
+            })
+        })
+        .await;
+    assert!(taken_back.is_err());
+    // A text that gets the number of the one that was taken back. Nobody looks in between, who would notice.
+    say(&store, &ticket, "beta").await;
+    assert_eq!(look().await, (vec![], 0));
+}
+
+#[tokio::test]
+async fn what_was_found_is_kept_until_a_text_of_the_project_changes() {
+    let test = "what_was_found_is_kept_until_a_text_of_the_project_changes";
+    let opened = TestStore::open(crate::Engine::Sqlite, test).await.unwrap();
+    let store = opened.unwrap();
+    let (project, other) = (project(&store).await, project(&store).await);
+    let look = async || {
+        store
+            .read(move |c| Box::pin(async move { found::find(c, project, "alpha").await }))
+            .await
+            .unwrap()
+    };
+    let ticket = add(&store, project, TicketChange::default()).await;
+    let elsewhere = add(&store, other, TicketChange::default()).await;
+    let (_, message) = say_it(&store, &ticket, "alpha").await;
+    let first = look().await;
+    assert_eq!(first.numbers.len(), 1);
+    assert!(Arc::ptr_eq(&first, &look().await));
+    // Another project's texts change nothing but where to go on from.
+    let (_, strange) = say_it(&store, &elsewhere, "alpha").await;
+    let second = look().await;
+    assert_eq!(second.numbers, first.numbers);
+    assert_eq!(
+        (second.removals, second.newest),
+        (first.removals, first.newest + 1)
+    );
+    for (project, ticket, id) in [
+        (other, &elsewhere, strange.id),
+        (project, &ticket, message.id),
+    ] {
+        let (it, key) = (scene(project), TicketKey::Id(ticket.id));
+        store
+            .write(move |c| {
+                Box::pin(async move { delete_message(c, &it, key, id, |_| Ok(())).await })
+            })
+            .await
+            .unwrap();
+        let third = look().await;
+        assert_eq!(third.numbers.len(), i64::from(project == other));
+        assert_eq!(third.removals, i64::from(project != other));
+    }
 }
 
 async fn a_search_finds_parts_of_texts(store: TestStore) {
