@@ -271,6 +271,8 @@ pub struct Ticket {
     pub tags: Vec<String>,
     /// When it was deleted; invisible since then.
     pub deleted_at: Option<Timestamp>,
+    /// When the team, or the assistant, first answered a customer who began it.
+    pub first_response_at: Option<Timestamp>,
 }
 
 impl Ticket {

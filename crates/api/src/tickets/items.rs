@@ -42,7 +42,7 @@ pub(super) async fn create(mut call: Call) -> Result<Response, ApiError> {
     let mut new = NewTicket::read(id, &fields)?;
     promise(clock, &fields, &mut new.fields)?;
     let (scene, viewer) = (scene(&call)?, Viewer::of(&call)?);
-    let view = call
+    let gathered = call
         .app
         .store
         .write(move |c| {
@@ -56,13 +56,13 @@ pub(super) async fn create(mut call: Call) -> Result<Response, ApiError> {
                     None => Some(tickets::create(c, &scene, new).await?),
                 };
                 let ticket = ticket.ok_or_else(ApiError::not_found)?;
-                Ok::<_, ApiError>(viewer.show_one(c, ticket).await?)
+                Ok::<_, ApiError>(viewer.gather_one(c, ticket).await?)
             })
         })
         .await?;
     call.app.tickets_changed(call.project_id()?);
     call.app.unread_changed(call.project_id()?).await;
-    Ok((StatusCode::CREATED, Json(view)).into_response())
+    Ok((StatusCode::CREATED, Json(gathered.show_one()?)).into_response())
 }
 
 /// A ticket
@@ -94,27 +94,27 @@ pub(super) async fn retrieve(call: Call) -> Result<Response, ApiError> {
                 if marks && ticket.unread_team_count > 0 {
                     return Ok::<_, ApiError>(None);
                 }
-                Ok(Some(viewer.show_one(c, ticket).await?))
+                Ok(Some(viewer.gather_one(c, ticket).await?))
             })
         })
         .await?;
-    if let Some(view) = found {
-        return Ok(Json(view).into_response());
+    if let Some(gathered) = found {
+        return Ok(Json(gathered.show_one()?).into_response());
     }
-    let view = call
+    let gathered = call
         .app
         .store
         .write(move |c| {
             Box::pin(async move {
                 let read = tickets::mark_read(c, &scene, key).await?;
                 let (ticket, _) = read.ok_or_else(ApiError::not_found)?;
-                Ok::<_, ApiError>(viewer.show_one(c, ticket).await?)
+                Ok::<_, ApiError>(viewer.gather_one(c, ticket).await?)
             })
         })
         .await?;
     call.app.tickets_changed(viewer.project);
     call.app.unread_changed(viewer.project).await;
-    Ok(Json(view).into_response())
+    Ok(Json(gathered.show_one()?).into_response())
 }
 
 /// Change a ticket
@@ -164,7 +164,7 @@ async fn change(mut call: Call) -> Result<Response, ApiError> {
         Err(error) => return Err(after_not_found(&call, error).await),
     };
     let scene = scene(&call)?;
-    let (view, changed, status) = call
+    let (gathered, changed, status) = call
         .app
         .store
         .write(move |c| {
@@ -172,7 +172,7 @@ async fn change(mut call: Call) -> Result<Response, ApiError> {
                 let updated = tickets::update(c, &scene, key, &change).await?;
                 let (ticket, changed) = updated.ok_or_else(ApiError::not_found)?;
                 let status = ticket.status;
-                Ok::<_, ApiError>((viewer.show_one(c, ticket).await?, changed, status))
+                Ok::<_, ApiError>((viewer.gather_one(c, ticket).await?, changed, status))
             })
         })
         .await?;
@@ -182,7 +182,7 @@ async fn change(mut call: Call) -> Result<Response, ApiError> {
     if changed.counts_otherwise(status) {
         call.app.unread_changed(viewer.project).await;
     }
-    Ok(Json(view).into_response())
+    Ok(Json(gathered.show_one()?).into_response())
 }
 
 async fn read_change(call: &mut Call) -> Result<TicketChange, ApiError> {

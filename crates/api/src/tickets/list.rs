@@ -65,7 +65,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ApiError> {
         .read(move |c| {
             Box::pin(async move {
                 let found = tickets::list(c, viewer.project, &filters, order, page).await?;
-                let views = viewer.show(c, found.0).await?;
+                let views = viewer.gather(c, found.0).await?.show()?;
                 let mut body = Vec::with_capacity(views.len() * TICKET_BYTES);
                 let shown = page.wrap(views, found.1, &url, &parameters);
                 serde_json::to_writer(&mut body, &shown).map_err(ApiError::internal)?;

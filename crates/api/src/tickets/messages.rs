@@ -17,10 +17,12 @@ use model::fields::Fields;
 use model::tickets::{
     MESSAGE_MAX, MESSAGES_PAGE, Message, NewMessage, Ticket, TicketKey, author_name, rich_content,
 };
-use model::{MessageId, ProjectId, Timestamp, media};
+use model::{MessageId, ProjectId, Timestamp, UserId, media};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::collections::HashMap;
+use store::users::{self, User};
 use store::{Conn, tickets};
 use utoipa::ToSchema;
 
@@ -53,36 +55,65 @@ page_schema! {
     MessageList of MessageView as PaginatedTicketMessageList
 }
 
-/// A page of messages as clients see them. One look-up for all authors.
-pub(super) async fn show(
-    c: &Conn,
-    ticket: &Ticket,
+/// Messages of a ticket, with what is shown besides. It is gathered in a transaction, and shown after it, as others wait
+/// for the connection.
+pub(super) struct Gathered {
+    ticket: Ticket,
     messages: Vec<Message>,
-) -> store::Result<Vec<MessageView>> {
-    let authors = messages.iter().filter_map(|it| it.created_by);
-    let authors: Vec<_> = authors.collect();
-    let people = store::users::find_many(c, &authors).await?;
-    let view = |message: Message| {
-        let context = message.context();
-        let user = message.created_by.and_then(|id| people.get(&id));
-        let author = user.map(|user| (user.first_name.as_str(), user.email.as_str()));
-        let author_type = context.get("author_type").and_then(Value::as_str);
-        Ok(MessageView {
-            id: message.id,
-            author_type: author_type.unwrap_or("customer").to_owned(),
-            author_name: author_name(&context, author, ticket),
-            created_by: user.map(crate::people::basic),
-            content: message.content,
-            rich_content: match message.rich_content {
-                Some(json) => Some(raw("ticket_message.rich_content", json)?),
-                None => None,
-            },
-            is_private: message.is_private,
-            created_at: message.created_at,
-            version: message.version,
+    authors: HashMap<UserId, User>,
+}
+
+impl Gathered {
+    /// One look-up for all authors.
+    pub(super) async fn new(
+        c: &Conn,
+        ticket: Ticket,
+        messages: Vec<Message>,
+    ) -> store::Result<Self> {
+        let ids: Vec<_> = messages.iter().filter_map(|it| it.created_by).collect();
+        Ok(Self {
+            authors: users::find_many(c, &ids).await?,
+            ticket,
+            messages,
         })
-    };
-    messages.into_iter().map(view).collect()
+    }
+
+    /// The messages as clients see them.
+    pub(super) fn show(self) -> store::Result<Vec<MessageView>> {
+        let (ticket, authors) = (&self.ticket, &self.authors);
+        let messages = self.messages.into_iter();
+        messages.map(|it| show(ticket, it, authors)).collect()
+    }
+
+    /// The only message as clients see it.
+    pub(super) fn show_one(self) -> store::Result<MessageView> {
+        self.show()?.pop().ok_or(store::Error::NoRow)
+    }
+}
+
+fn show(
+    ticket: &Ticket,
+    message: Message,
+    authors: &HashMap<UserId, User>,
+) -> store::Result<MessageView> {
+    let context = message.context();
+    let user = message.created_by.and_then(|id| authors.get(&id));
+    let author = user.map(|user| (user.first_name.as_str(), user.email.as_str()));
+    let author_type = context.get("author_type").and_then(Value::as_str);
+    Ok(MessageView {
+        id: message.id,
+        author_type: author_type.unwrap_or("customer").to_owned(),
+        author_name: author_name(&context, author, ticket),
+        created_by: user.map(crate::people::basic),
+        content: message.content,
+        rich_content: match message.rich_content {
+            Some(json) => Some(raw("ticket_message.rich_content", json)?),
+            None => None,
+        },
+        is_private: message.is_private,
+        created_at: message.created_at,
+        version: message.version,
+    })
 }
 
 /// List a ticket's messages
@@ -105,7 +136,7 @@ pub(super) async fn show(
 pub(super) async fn list(call: Call) -> Result<Response, ApiError> {
     let (project, key) = (call.project_id()?, key(&call)?);
     let page = call.page(MESSAGES_PAGE);
-    let (views, count) = call
+    let (gathered, count) = call
         .app
         .store
         .read(move |c| {
@@ -113,10 +144,11 @@ pub(super) async fn list(call: Call) -> Result<Response, ApiError> {
                 let ticket = tickets::find(c, project, key).await?;
                 let ticket = ticket.ok_or_else(ApiError::not_found)?;
                 let (found, count) = tickets::list_messages(c, project, ticket.id, page).await?;
-                Ok::<_, ApiError>((show(c, &ticket, found).await?, count))
+                Ok::<_, ApiError>((Gathered::new(c, ticket, found).await?, count))
             })
         })
         .await?;
+    let views = gathered.show()?;
     Ok(Json(call.paginated(page, views, count)).into_response())
 }
 
@@ -160,7 +192,7 @@ pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
     };
     let scene = scene(&call)?;
     let (project, id) = (scene.project, new.id);
-    let view = call
+    let gathered = call
         .app
         .store
         .write(move |c| {
@@ -174,14 +206,12 @@ pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
                     None => tickets::add_message(c, &scene, key, &new, false).await?,
                 };
                 let (ticket, message) = added.ok_or_else(ApiError::not_found)?;
-                let views = show(c, &ticket, vec![message]).await?;
-                Ok::<_, ApiError>(views.into_iter().next())
+                Ok::<_, ApiError>(Gathered::new(c, ticket, vec![message]).await?)
             })
         })
         .await?;
     call.app.tickets_changed(project);
-    let view = view.ok_or_else(|| ApiError::internal("a message was not shown"))?;
-    Ok((StatusCode::CREATED, Json(view)).into_response())
+    Ok((StatusCode::CREATED, Json(gathered.show_one()?)).into_response())
 }
 
 /// What is to be sent, when it may be.

@@ -1,6 +1,6 @@
 //! `PATCH, DELETE …/tickets/:id/notes/:message_id/`: a note's own author may change it (tickets.md 10.8).
 
-use super::messages::{MessageView, show, text};
+use super::messages::{Gathered, MessageView, text};
 use super::{key, scene, schema};
 use crate::{ApiError, Call, CommonErrors};
 use axum::Json;
@@ -43,7 +43,7 @@ pub(super) async fn partial_update(mut call: Call) -> Result<Response, ApiError>
     let content = (text(&fields)?, rich_content(&fields)?);
     media::check_linked(&content.0, content.1.as_ref())?;
     let project = scene.project;
-    let view = call
+    let gathered = call
         .app
         .store
         .write(move |c| {
@@ -51,14 +51,12 @@ pub(super) async fn partial_update(mut call: Call) -> Result<Response, ApiError>
                 let may = |message: &model::tickets::Message| message.check_note(user);
                 let edited = tickets::edit_message(c, &scene, key, id, may, content).await;
                 let (ticket, message) = edited.map_err(|error| refusal(error, EDIT))?;
-                let views = show(c, &ticket, vec![message]).await?;
-                Ok::<_, ApiError>(views.into_iter().next())
+                Ok::<_, ApiError>(Gathered::new(c, ticket, vec![message]).await?)
             })
         })
         .await?;
     call.app.tickets_changed(project);
-    let view = view.ok_or_else(|| ApiError::internal("a message was not shown"))?;
-    Ok(Json(view).into_response())
+    Ok(Json(gathered.show_one()?).into_response())
 }
 
 /// Delete a note

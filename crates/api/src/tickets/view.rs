@@ -130,26 +130,50 @@ impl Viewer {
         })
     }
 
-    /// A page of tickets. The number of look-ups does not grow with the page.
-    pub(super) async fn show(
-        &self,
-        c: &Conn,
-        found: Vec<Ticket>,
-    ) -> store::Result<Vec<TicketView>> {
+    /// A page of tickets, with what is shown besides. The number of look-ups does not grow with the page.
+    pub(super) async fn gather(&self, c: &Conn, found: Vec<Ticket>) -> store::Result<Gathered> {
         let assignees: Vec<Assignee> = found.iter().filter_map(|it| it.assignee).collect();
-        let names = tickets::names_of_assignees(c, self.organization, &assignees).await?;
         let ids: Vec<TicketId> = found.iter().map(|it| it.id).collect();
-        let mut merged = tickets::list_merged_into(c, self.project, &ids).await?;
-        let persons = find_persons(c, self.project, &found).await?;
+        Ok(Gathered {
+            names: tickets::names_of_assignees(c, self.organization, &assignees).await?,
+            merged: tickets::list_merged_into(c, self.project, &ids).await?,
+            persons: find_persons(c, self.project, &found).await?,
+            found,
+            access_level: self.access_level,
+        })
+    }
+
+    /// One ticket likewise.
+    pub(super) async fn gather_one(&self, c: &Conn, ticket: Ticket) -> store::Result<Gathered> {
+        self.gather(c, vec![ticket]).await
+    }
+}
+
+/// Tickets, with what is shown besides. It is gathered in a transaction; what was written is shown after it, as others wait for
+/// the one connection that writes.
+pub(super) struct Gathered {
+    found: Vec<Ticket>,
+    names: HashMap<Assignee, String>,
+    merged: HashMap<TicketId, Vec<(TicketId, i64)>>,
+    /// Of each of them.
+    persons: Vec<Option<Arc<PersonView>>>,
+    access_level: &'static str,
+}
+
+impl Gathered {
+    /// The tickets as clients see them.
+    pub(super) fn show(mut self) -> store::Result<Vec<TicketView>> {
+        let found = std::mem::take(&mut self.found);
+        let persons = std::mem::take(&mut self.persons);
         found
             .into_iter()
             .zip(persons)
             .map(|(ticket, person)| {
                 let assignee = ticket.assignee.map(|it| {
-                    let name = names.get(&it);
+                    let name = self.names.get(&it);
                     it.view(name.map_or("", String::as_str))
                 });
-                let merged = merged.remove(&ticket.id).unwrap_or_default();
+                let merged = self.merged.remove(&ticket.id).unwrap_or_default();
                 let merged = merged.into_iter();
                 let merged = merged.map(|(id, number)| json!({"id": id, "ticket_number": number}));
                 self.view(ticket, assignee, person, merged.collect())
@@ -157,10 +181,9 @@ impl Viewer {
             .collect()
     }
 
-    /// One ticket.
-    pub(super) async fn show_one(&self, c: &Conn, ticket: Ticket) -> store::Result<TicketView> {
-        let shown = self.show(c, vec![ticket]).await?;
-        shown.into_iter().next().ok_or(store::Error::NoRow)
+    /// The only ticket as clients see it.
+    pub(super) fn show_one(self) -> store::Result<TicketView> {
+        self.show()?.pop().ok_or(store::Error::NoRow)
     }
 
     fn view(

@@ -283,6 +283,7 @@ impl NewTicket {
             merged_into_number: None,
             tags: Vec::new(),
             deleted_at: None,
+            first_response_at: None,
         };
         let tags = self.fields.tags.clone().map(normal_tags);
         ticket.apply(

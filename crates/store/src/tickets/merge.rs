@@ -144,7 +144,8 @@ async fn note(
     let id = model::MessageId(scene.env.uuid());
     let new = NewMessage::by_team(id, user, text, is_private);
     ticket.receive(&new, false, scene.now);
-    messages::insert(c, scene.project, ticket.id, &new, scene.now).await?;
+    let message = messages::insert(c, scene.project, ticket.id, &new, scene.now).await?;
+    messages::note_response(c, ticket, &message).await?;
     log.message(ticket, &new);
     Ok(())
 }

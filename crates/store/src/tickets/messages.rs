@@ -61,7 +61,7 @@ statements! {
                          WHERE m.project_id = ticket.project_id AND m.ticket_id = ticket.id \
                            AND NOT m.is_deleted AND NOT m.is_private AND m.side <> 'customer' AND m.id <> ?3)";
     /// Takes the texts that wait into the index, once there are a thousand; run by the writer before each commit. The
-    /// search looks through those that wait one by one (`list/statements.rs`), so that it finds every text at once.
+    /// search looks through those that wait one by one (`list/found.rs`), so that it finds every text at once.
     INDEX_TEXTS [sqlite] = "UPDATE ticket_search_state SET indexed_until = (SELECT MAX(search_id) FROM ticket_text) \
                             WHERE indexed_until + 1000 <= (SELECT MAX(search_id) FROM ticket_text)";
     INSERT_TEXT = "INSERT INTO ticket_text (project_id, source_id, ticket_id, text) VALUES (?1, ?2, ?3, ?4)";
@@ -172,6 +172,7 @@ pub(super) async fn add_to(
     amend(&mut ticket);
     let status_before = ticket.receive(new, reopens, scene.now);
     let message = insert(c, scene.project, ticket.id, new, scene.now).await?;
+    note_response(c, &mut ticket, &message).await?;
     if !message.is_private {
         rows::save(c, &before, &ticket).await?;
     }
@@ -262,11 +263,20 @@ pub(super) async fn insert(
     insert_text(c, project, it).await?;
     let document = new.rich_content.as_ref();
     media::bind_new(c, project, it.id, &it.content, document).await?;
-    if !it.is_private && it.side != Side::Customer {
-        let answer = params![project, it.ticket_id, it.id, it.created_at];
-        c.exec(NOTE_RESPONSE, answer).await?;
-    }
     Ok(message)
+}
+
+/// Notes in a ticket that a message is the first answer to its customer, if it is.
+pub(super) async fn note_response(c: &Conn, ticket: &mut Ticket, message: &Message) -> Result<()> {
+    let is_answer = !message.is_private && message.side != Side::Customer;
+    if !is_answer || ticket.first_response_at.is_some() {
+        return Ok(());
+    }
+    let answer = params![ticket.project_id, ticket.id, message.id, message.created_at];
+    if c.exec(NOTE_RESPONSE, answer).await? > 0 {
+        ticket.first_response_at = Some(message.created_at);
+    }
+    Ok(())
 }
 
 async fn insert_text(c: &Conn, project: ProjectId, message: &Message) -> Result<()> {

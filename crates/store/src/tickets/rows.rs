@@ -100,7 +100,9 @@ macro_rules! ticket_columns {
             $table,
             "tags, ",
             $table,
-            "deleted_at"
+            "deleted_at, ",
+            $table,
+            "first_response_at"
         )
     };
 }
@@ -124,7 +126,7 @@ statements! {
         "INSERT INTO ticket (", ticket_columns!(""), ", ai_triage_result, contact_email) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
                  ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, \
-                 ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48)"
+                 ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, ?49)"
     );
     SAVE = "UPDATE ticket SET distinct_id = ?3, status = ?4, priority = ?5, assignee = ?6, anonymous_traits = ?7, \
               ai_resolved = ?8, escalation_reason = ?9, updated_at = ?10, message_count = ?11, \
@@ -205,6 +207,7 @@ impl FromRow for Ticket {
             merged_into_number: row.get()?,
             tags: row.parse("ticket.tags", |json| serde_json::from_str(json).ok())?,
             deleted_at: row.get()?,
+            first_response_at: row.get()?,
         })
     }
 }
@@ -314,6 +317,7 @@ pub(super) async fn insert(c: &Conn, ticket: &Ticket) -> Result<()> {
         it.merged_into_number,
         &tags,
         it.deleted_at,
+        it.first_response_at,
         &triage,
         &contact
     ];
