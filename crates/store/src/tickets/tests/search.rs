@@ -95,7 +95,12 @@ async fn step_of_walk(
         ..TicketChange::default()
     };
     let word = dice.word();
-    let kind = dice.below(8);
+    let many = if step == 80 { 2_100 } else { 1 };
+    let kind = match (dice.below(8), many) {
+        (kind, 1) => kind,
+        // Messages, whatever the dice say.
+        _ => 7,
+    };
     if texts.0.len() < 3 || kind == 0 {
         let made = Expected {
             ticket: add(store, project, named(word)).await,
@@ -113,7 +118,6 @@ async fn step_of_walk(
         messages,
     } = texts.0.get_mut(&number).unwrap();
     let (it, key) = (scene(project), TicketKey::Id(ticket.id));
-    let many = if step == 80 { 2_100 } else { 1 };
     let message = match messages.len() {
         0 => None,
         count => messages.get_mut(dice.below(count)),
