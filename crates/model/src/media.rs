@@ -123,6 +123,10 @@ pub fn check_linked(content: &str, rich_content: Option<&Value>) -> Result<(), F
 }
 
 fn in_text(text: &str, found: &mut BTreeSet<MediaId>) {
+    // Most texts link nothing, and to look for one character takes a tenth of what it takes to look for the path.
+    if !text.contains('/') {
+        return;
+    }
     for (place, _) in text.match_indices(PATH) {
         let id = text.get(place + PATH.len()..place + PATH.len() + 36);
         if let Some(id) = id.and_then(|id| Uuid::try_parse(id).ok()) {

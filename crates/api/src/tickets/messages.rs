@@ -55,8 +55,7 @@ page_schema! {
     MessageList of MessageView as PaginatedTicketMessageList
 }
 
-/// Messages of a ticket, with what is shown besides. It is gathered in a transaction, and shown after it, as others wait
-/// for the connection.
+/// Messages of a ticket, with what is shown besides. They are shown after the transaction, as others wait for the connection.
 pub(super) struct Gathered {
     ticket: Ticket,
     messages: Vec<Message>,
@@ -76,6 +75,15 @@ impl Gathered {
             ticket,
             messages,
         })
+    }
+
+    /// One message, which the caller has written.
+    pub(super) fn own(ticket: Ticket, message: Message, caller: &User) -> Self {
+        Self {
+            ticket,
+            messages: vec![message],
+            authors: HashMap::from([(caller.id, caller.clone())]),
+        }
     }
 
     /// The messages as clients see them.
@@ -192,7 +200,7 @@ pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
     };
     let scene = scene(&call)?;
     let (project, id) = (scene.project, new.id);
-    let gathered = call
+    let (ticket, message) = call
         .app
         .store
         .write(move |c| {
@@ -205,13 +213,13 @@ pub(super) async fn reply(mut call: Call) -> Result<Response, ApiError> {
                     Some(made) => sent(c, project, key, made).await?,
                     None => tickets::add_message(c, &scene, key, &new, false).await?,
                 };
-                let (ticket, message) = added.ok_or_else(ApiError::not_found)?;
-                Ok::<_, ApiError>(Gathered::new(c, ticket, vec![message]).await?)
+                added.ok_or_else(ApiError::not_found)
             })
         })
         .await?;
     call.app.tickets_changed(project);
-    Ok((StatusCode::CREATED, Json(gathered.show_one()?)).into_response())
+    let shown = Gathered::own(ticket, message, &call.caller.user).show_one()?;
+    Ok((StatusCode::CREATED, Json(shown)).into_response())
 }
 
 /// What is to be sent, when it may be.

@@ -43,20 +43,20 @@ pub(super) async fn partial_update(mut call: Call) -> Result<Response, ApiError>
     let content = (text(&fields)?, rich_content(&fields)?);
     media::check_linked(&content.0, content.1.as_ref())?;
     let project = scene.project;
-    let gathered = call
+    let (ticket, note) = call
         .app
         .store
         .write(move |c| {
             Box::pin(async move {
                 let may = |message: &model::tickets::Message| message.check_note(user);
                 let edited = tickets::edit_message(c, &scene, key, id, may, content).await;
-                let (ticket, message) = edited.map_err(|error| refusal(error, EDIT))?;
-                Ok::<_, ApiError>(Gathered::new(c, ticket, vec![message]).await?)
+                edited.map_err(|error| refusal(error, EDIT))
             })
         })
         .await?;
     call.app.tickets_changed(project);
-    Ok(Json(gathered.show_one()?).into_response())
+    let shown = Gathered::own(ticket, note, &call.caller.user).show_one()?;
+    Ok(Json(shown).into_response())
 }
 
 /// Delete a note

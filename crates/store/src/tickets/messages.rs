@@ -236,7 +236,7 @@ pub(super) async fn insert(
         ticket_id,
         content: new.content.clone(),
         rich_content: new.rich_content.as_ref().map(Value::to_string),
-        item_context: Value::Object(new.item_context.clone()).to_string(),
+        item_context: serde_json::to_string(&new.item_context).map_err(Error::internal)?,
         side: new.side(),
         is_private: new.is_private(),
         created_by: new.created_by,
