@@ -11,8 +11,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +24,8 @@ use tower::ServiceExt as _;
 /// Limits of the server's connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeConfig {
+    /// How many connections are served at once, 1 to [`CONNECTIONS_MAX`]. Further ones wait until one of them is closed.
+    pub connections: usize,
     /// How long a request's head may take, also the first byte of it on a connection that is kept open.
     pub head_timeout: Duration,
     /// How long a reader may take nothing at all while something waits for it.
@@ -34,6 +39,7 @@ pub struct ServeConfig {
 impl Default for ServeConfig {
     fn default() -> Self {
         Self {
+            connections: 20_000,
             head_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             head_limit: 64 * 1024,
@@ -41,6 +47,12 @@ impl Default for ServeConfig {
         }
     }
 }
+
+/// The highest number of connections that can be asked for.
+pub const CONNECTIONS_MAX: usize = Semaphore::MAX_PERMITS;
+
+/// How long it is not told again that all places are taken.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// Pause after a connection could not be accepted: usually there are no file descriptors left, and trying at
 /// once would only burn the processor.
@@ -57,13 +69,14 @@ pub async fn serve(
     tokio::spawn(metrics::sum_up(shutdown.clone()));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
+    let mut places = Places::new(config.connections);
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &mut places) => accepted,
             () = shutdown.cancelled() => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
+            Ok((stream, peer, place)) => {
                 let connection = connection(stream, peer, router.clone(), config, shutdown.clone());
                 let cut = cut.clone();
                 connections.spawn(async move {
@@ -71,6 +84,7 @@ pub async fn serve(
                         () = connection => {}
                         () = cut.cancelled() => {}
                     }
+                    drop(place);
                 });
             }
             Err(error) if is_about_one_connection(&error) => {}
@@ -92,6 +106,52 @@ pub async fn serve(
         );
         cut.cancel();
         connections.wait().await;
+    }
+}
+
+/// The next connection, once there is a place for it. Those that wait do so in the kernel's queue.
+async fn accept(
+    listener: &TcpListener,
+    places: &mut Places,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = places.take().await;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
+}
+
+/// A place for each connection that may be open.
+struct Places {
+    free: Arc<Semaphore>,
+    all: usize,
+    told_at: Option<Instant>,
+}
+
+impl Places {
+    fn new(all: usize) -> Self {
+        let all = all.clamp(1, CONNECTIONS_MAX);
+        Self {
+            free: Arc::new(Semaphore::new(all)),
+            all,
+            told_at: None,
+        }
+    }
+
+    async fn take(&mut self) -> OwnedSemaphorePermit {
+        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
+            return place;
+        }
+        if self.told_at.is_none_or(|told| told.elapsed() >= QUIET) {
+            self.told_at = Some(Instant::now());
+            tracing::warn!(
+                connections = self.all,
+                "as many connections are open as may be (THICKET_CONNECTIONS); others wait"
+            );
+        }
+        match Arc::clone(&self.free).acquire_owned().await {
+            Ok(place) => place,
+            // Only when it was closed, which nobody does.
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 

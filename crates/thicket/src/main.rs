@@ -7,6 +7,7 @@ mod data;
 mod demo;
 #[cfg(test)]
 mod docs;
+mod files;
 mod janitor;
 mod logging;
 mod serve;

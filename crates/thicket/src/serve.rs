@@ -1,7 +1,7 @@
 //! The server's life: from opening the store to the last answer.
 
 use crate::config::{BaseUrl, Config, ConfigError, Provider, StatusCodes, Switch};
-use crate::{clockwork, data, janitor};
+use crate::{clockwork, data, files, janitor};
 use anyhow::Context as _;
 use api::{ApiConfig, App, ServeConfig};
 use assistant::{Answerer, Engine};
@@ -145,6 +145,7 @@ impl Server {
             help: self.help,
         });
         let limits = ServeConfig {
+            connections: files::connections(config.connections.0),
             grace: LAST_WORDS,
             ..ServeConfig::default()
         };

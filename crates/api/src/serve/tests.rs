@@ -57,6 +57,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 
 fn short() -> ServeConfig {
     ServeConfig {
+        connections: 100,
         head_timeout: Duration::from_millis(200),
         write_timeout: Duration::from_millis(300),
         head_limit: 16 * 1024,
@@ -206,4 +207,44 @@ async fn the_peer_is_known_and_connections_are_kept() {
         "POST /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi";
     stream.write_all(second.as_bytes()).await.unwrap();
     assert!(rest(&mut stream).await.ends_with("hi"));
+}
+
+/// One request and its answer, on a connection that stays open.
+async fn ask_again(stream: &mut TcpStream) {
+    let request = b"GET /peer HTTP/1.1\r\nHost: h\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut seen = String::new();
+    let mut buffer = [0; 1024];
+    while !seen.ends_with("hello") {
+        let length = stream.read(&mut buffer).await.unwrap();
+        assert!(length > 0, "{seen}");
+        seen.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_too_many_waits_for_one_of_the_others_to_end() {
+    let router = Router::new().route("/peer", get(|| async { "hello" }));
+    let config = ServeConfig {
+        connections: 2,
+        ..patient()
+    };
+    let server = start(router, config).await;
+    let (mut first, mut second) = (server.connect().await, server.connect().await);
+    ask_again(&mut first).await;
+    ask_again(&mut second).await;
+    let mut third = server.ask("/peer").await;
+    // Long enough for the third, if it were served: its request is there before each of these.
+    for _ in 0..100 {
+        ask_again(&mut first).await;
+        ask_again(&mut second).await;
+    }
+    let mut buffer = [0; 1024];
+    let waiting = third.try_read(&mut buffer).map_err(|error| error.kind());
+    assert_eq!(waiting, Err(io::ErrorKind::WouldBlock));
+    drop(first);
+    let mut answer = [0; 12];
+    third.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    ask_again(&mut second).await;
 }

@@ -1,0 +1,60 @@
+//! How many files the process may open: each connection is one.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Files that are no connections of clients: databases and their logs, connections to PostgreSQL, Redis and models, uploads
+/// that are being written or read.
+const RESERVED: u64 = 256;
+
+/// How many connections of clients may be open, of as many as are `wanted`. Raises what the system lets the process open to
+/// what it may be raised to: many systems begin with 1,024.
+pub(crate) fn connections(wanted: usize) -> usize {
+    let limit = raise(getrlimit(Resource::Nofile));
+    let possible = fitting(limit);
+    if wanted > possible {
+        tracing::warn!(
+            connections = possible,
+            files = limit,
+            "fewer connections than THICKET_CONNECTIONS asks for, as the process may not open more files"
+        );
+    }
+    wanted.min(possible)
+}
+
+/// How many files may be open now; `None`: any number.
+fn raise(limit: Rlimit) -> Option<u64> {
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => raised.current,
+        Err(error) => {
+            tracing::debug!(%error, "the number of files that may be open was not raised");
+            limit.current
+        }
+    }
+}
+
+fn fitting(files: Option<u64>) -> usize {
+    let Some(files) = files else {
+        return api::CONNECTIONS_MAX;
+    };
+    // Where even the reserve is not to be had, half of what there is.
+    let left = files.saturating_sub(RESERVED).max(files / 2).max(1);
+    usize::try_from(left).map_or(api::CONNECTIONS_MAX, |left| left.min(api::CONNECTIONS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_files_are_left_for_what_is_no_connection() {
+        assert_eq!(fitting(Some(1024)), 768);
+        assert_eq!(fitting(Some(300)), 150);
+        assert_eq!(fitting(Some(1)), 1);
+        assert_eq!(fitting(Some(u64::MAX)), api::CONNECTIONS_MAX);
+        assert_eq!(fitting(None), api::CONNECTIONS_MAX);
+    }
+}
