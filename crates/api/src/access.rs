@@ -61,7 +61,6 @@ impl Access {
     }
 
     /// The scope that a key needs.
-    #[cfg(test)]
     pub(crate) const fn scope(&self) -> Option<Scope> {
         self.scope
     }

@@ -3,6 +3,7 @@
 use crate::accounts::Passwords;
 use crate::address::Networks;
 use crate::cache::Caches;
+use crate::passes::Passes;
 use blobs::Blobs;
 use bus::{Bus, Cache, Limits, Pokes, Presence, Signals};
 use model::rates::{Limit, THROTTLES, Throttle};
@@ -112,6 +113,7 @@ pub struct Shared {
     /// Cancelled when the server begins to shut down: open streams end, new work is refused.
     pub shutdown: CancellationToken,
     pub(crate) caches: Caches,
+    pub(crate) passes: Passes,
     /// Who takes a file in at the moment.
     pub(crate) uploads: Semaphore,
     pub(crate) passwords: Passwords,
@@ -149,6 +151,7 @@ impl App {
             config,
             shutdown: CancellationToken::new(),
             caches: Caches::default(),
+            passes: Passes::default(),
             passwords: Passwords::default(),
         }));
         // What the assistant does to tickets is told like what requests do. The engine must not keep the app alive.

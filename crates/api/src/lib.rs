@@ -41,6 +41,7 @@ mod openapi;
 mod origin;
 mod outbox;
 mod page;
+mod passes;
 mod people;
 mod persons;
 mod projects;

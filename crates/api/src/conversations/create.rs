@@ -11,6 +11,7 @@ use assistant::{Place, Post, PostRefusal, Posted};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt as _;
 use model::Code;
 use model::ConversationId;
 use model::fields::{Field, Fields};
@@ -229,14 +230,20 @@ async fn give(
                 .app
                 .assistant
                 .follow(post.project, post.conversation, place, dialect);
-            Ok(stream::events(status, events))
+            let refused = call.app.refused_later(&call.caller, ACCESS, post.project);
+            Ok(stream::events(status, events.take_until(refused)))
         }
         Accepted::Json => {
-            let ended = call
-                .app
-                .assistant
-                .wait_for_end(post.project, post.conversation, place.after.turn)
-                .await?;
+            let end =
+                call.app
+                    .assistant
+                    .wait_for_end(post.project, post.conversation, place.after.turn);
+            let ended = tokio::select! {
+                ended = end => ended?,
+                () = call.app.refused_later(&call.caller, ACCESS, post.project) => {
+                    return Err(ApiError::new(Code::AuthenticationFailed));
+                }
+            };
             if !ended {
                 return Err(assistant::Error::ShuttingDown.into());
             }

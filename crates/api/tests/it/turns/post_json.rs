@@ -1,7 +1,7 @@
 //! The forms in which a POST answers: a stream, or one JSON body (spec "JSON form of POST" and "The POST of row 2
 //! negotiates").
 
-use super::scene::{count, hold, post_accepting, tool, with};
+use super::scene::{count, hold, post_accepting, revoke, tool, with, with_another_key};
 use crate::common::{Stage, assert_error, cancel};
 use api::StatusCodes;
 use http::Method;
@@ -17,6 +17,7 @@ on_both_engines! {
     the_json_form_answers_a_pending_approval_with_the_conversation,
     attaching_in_the_json_form_waits_for_the_end_too,
     a_client_of_the_json_form_that_leaves_cancels_nothing,
+    a_client_of_the_json_form_whose_key_is_revoked_is_refused_and_the_turn_goes_on,
     with_observed_codes_the_json_form_answers_200,
     a_server_that_stops_tells_waiting_clients_to_come_back,
 }
@@ -183,6 +184,23 @@ async fn a_client_of_the_json_form_that_leaves_cancels_nothing(setup: Setup) {
     let events = reader.events().await;
     assert_eq!(events.last().unwrap().content(), "answer");
     assert_eq!(stage.model.disconnects(), 0);
+}
+
+async fn a_client_of_the_json_form_whose_key_is_revoked_is_refused_and_the_turn_goes_on(
+    setup: Setup,
+) {
+    let stage = Stage::new(setup).await;
+    let chat = stage.chat();
+    let (phone, key) = with_another_key(&stage, &chat).await;
+    let gate = Gate::new();
+    stage.model.script([Script::text(["a", "b"]).gated(&gate)]);
+    let waiting = posted(&stage, &phone, phone.message("hello")).await;
+    revoke(&stage, key).await;
+    assert_error(&waiting.await.unwrap(), 401, "authentication_failed", "");
+    gate.open_all();
+    chat.wait_until_idle().await;
+    let detail = chat.detail().await;
+    assert_eq!(detail["messages"][1]["content"], "ab", "{detail}");
 }
 
 async fn with_observed_codes_the_json_form_answers_200(mut setup: Setup) {

@@ -1,11 +1,12 @@
 //! Any number of readers, who come and go as they like (spec "SSE carries event ids"; design 3 and 4).
 
-use super::scene::{hold, raw, stepwise};
+use super::scene::{hold, raw, revoke, stepwise, with_another_key};
 use crate::common::Stage;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use http::Method;
+use serde_json::json;
 use std::net::SocketAddr;
 use std::time::Duration;
 use testkit::{Chat, Event, Gate, PATIENCE, Script, Setup, on_both_engines};
@@ -18,6 +19,8 @@ on_both_engines! {
     a_starter_that_leaves_cancels_nothing,
     a_second_tab_that_closes_starves_nobody,
     another_key_of_the_same_user_reads_along,
+    a_reader_is_cut_when_its_key_is_revoked_and_the_turn_goes_on,
+    a_reader_is_cut_when_its_session_ends,
     a_silent_stream_says_that_it_lives,
     a_reader_that_takes_nothing_is_cut_and_can_come_back,
 }
@@ -122,6 +125,40 @@ async fn another_key_of_the_same_user_reads_along(setup: Setup) {
     let reader = phone.attach().await.expect(200);
     gate.open_all();
     assert_eq!(raw(&reader.events().await), raw(&starter.events().await));
+}
+
+async fn a_reader_is_cut_when_its_key_is_revoked_and_the_turn_goes_on(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    let chat = stage.chat();
+    let (phone, key) = with_another_key(&stage, &chat).await;
+    let (starter, gate) = hold(&stage, &chat, &["a", "b"]).await;
+    let readers = [
+        phone.attach().await.expect(200),
+        phone.attach().await.expect(200),
+    ];
+    revoke(&stage, key).await;
+    for reader in readers {
+        assert!(!has_answer(&reader.events().await));
+    }
+    gate.open_all();
+    assert!(has_answer(&starter.events().await));
+}
+
+async fn a_reader_is_cut_when_its_session_ends(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    let chat = stage.chat();
+    let browser = stage.app.signed_in(stage.tenant.user).await;
+    let (starter, gate) = hold(&stage, &chat, &["a", "b"]).await;
+    let reader = chat.seen_by(&browser).attach().await.expect(200);
+    browser.post("/api/logout/", &json!({})).await.expect(204);
+    assert!(!has_answer(&reader.events().await));
+    gate.open_all();
+    assert!(has_answer(&starter.events().await));
+}
+
+/// The pieces stand behind a gate, so they are there only when it was opened.
+fn has_answer(seen: &[Event]) -> bool {
+    seen.iter().any(|event| event.content() == "ab")
 }
 
 /// A stream as the bytes that come in.
