@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How often the store is asked about a pass.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How often the store is asked about a pass: often enough that asking takes no answer past the second.
+const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Who was let through, by what, and to what.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +23,7 @@ struct Pass {
 }
 
 /// The passes that open answers hang on. One task looks after each, however many answers that are: ten thousand streams
-/// of one key must not ask the store ten thousand times a second.
+/// of one key must not ask the store ten thousand times.
 #[derive(Default)]
 pub(crate) struct Passes(Mutex<HashMap<Pass, watch::Sender<()>>>);
 
@@ -32,8 +32,8 @@ impl Passes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets a pass that no answer hangs on any more.
-    fn is_unused(&self, pass: &Pass) -> bool {
+    /// Forgets a pass that no answer hangs on any more; `false`: some do.
+    fn forget_if_unused(&self, pass: &Pass) -> bool {
         let mut passes = self.lock();
         let is_unused = passes.get(pass).is_none_or(watch::Sender::is_closed);
         if is_unused {
@@ -44,8 +44,8 @@ impl Passes {
 }
 
 impl App {
-    /// Ends when the caller, who was let through to the project, would be no longer. It is told that somebody waits for this
-    /// when it is called, not when it is first polled.
+    /// Completes once the caller, who was let through to the project, no longer would be. Looks from the call on, not from the
+    /// first poll.
     pub(crate) fn refused_later(
         &self,
         caller: &Caller,
@@ -74,14 +74,12 @@ impl App {
     }
 }
 
-/// Asks about a pass from time to time, as long as an answer hangs on it, and drops it when it is not good any more.
+/// Asks about a pass from time to time, as long as an answer hangs on it, and drops it when it is not good any more. Also while
+/// the server shuts down: turns and their streams go on for the grace.
 async fn look_after(app: App, caller: Caller, access: Access, pass: Pass) {
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
-            () = app.shutdown.cancelled() => return,
-        }
-        if app.passes.is_unused(&pass) {
+        tokio::time::sleep(INTERVAL).await;
+        if app.passes.forget_if_unused(&pass) {
             return;
         }
         let (caller, now) = (caller.clone(), app.env.now());
@@ -95,7 +93,8 @@ async fn look_after(app: App, caller: Caller, access: Access, pass: Pass) {
                 app.passes.lock().remove(&pass);
                 return;
             }
-            Err(error) => tracing::warn!(%error, "could not ask whether an open answer may go on"),
+            // It is asked again. A store that is away for a moment must not cut everybody's answers.
+            Err(error) => tracing::debug!(%error, "could not ask whether an open answer may go on"),
         }
     }
 }

@@ -51,7 +51,7 @@ impl Default for ServeConfig {
 /// The highest number of connections that can be asked for.
 pub const CONNECTIONS_MAX: usize = Semaphore::MAX_PERMITS;
 
-/// How long it is not told again that all places are taken.
+/// How long the warning that all places are taken is not repeated.
 const QUIET: Duration = Duration::from_secs(60);
 
 /// Pause after a connection could not be accepted: usually there are no file descriptors left, and trying at
@@ -144,7 +144,7 @@ impl Places {
             self.told_at = Some(Instant::now());
             tracing::warn!(
                 connections = self.all,
-                "as many connections are open as may be (THICKET_CONNECTIONS); others wait"
+                "as many connections are open as may be; further ones wait"
             );
         }
         match Arc::clone(&self.free).acquire_owned().await {

@@ -2,12 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files that are no connections of clients: databases and their logs, connections to PostgreSQL, Redis and models, uploads
-/// that are being written or read.
-const RESERVED: u64 = 256;
-
-/// How many connections of clients may be open, of as many as are `wanted`. Raises what the system lets the process open to
-/// what it may be raised to: many systems begin with 1,024.
+/// How many connections of clients may be open, of as many as are `wanted`. Raises the soft limit of open files to the hard one:
+/// many systems begin with 1,024.
 pub(crate) fn connections(wanted: usize) -> usize {
     let limit = raise(getrlimit(Resource::Nofile));
     let possible = fitting(limit);
@@ -40,9 +36,10 @@ fn fitting(files: Option<u64>) -> usize {
     let Some(files) = files else {
         return api::CONNECTIONS_MAX;
     };
-    // Where even the reserve is not to be had, half of what there is.
-    let left = files.saturating_sub(RESERVED).max(files / 2).max(1);
-    usize::try_from(left).map_or(api::CONNECTIONS_MAX, |left| left.min(api::CONNECTIONS_MAX))
+    // What a client asks for may take another: a file that it reads or writes, or a connection to the model. And there are the
+    // databases.
+    let half = usize::try_from(files / 2).unwrap_or(api::CONNECTIONS_MAX);
+    half.clamp(1, api::CONNECTIONS_MAX)
 }
 
 #[cfg(test)]
@@ -50,9 +47,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn some_files_are_left_for_what_is_no_connection() {
-        assert_eq!(fitting(Some(1024)), 768);
-        assert_eq!(fitting(Some(300)), 150);
+    fn half_of_the_files_are_left_for_what_is_no_connection() {
+        assert_eq!(fitting(Some(1024)), 512);
         assert_eq!(fitting(Some(1)), 1);
         assert_eq!(fitting(Some(u64::MAX)), api::CONNECTIONS_MAX);
         assert_eq!(fitting(None), api::CONNECTIONS_MAX);

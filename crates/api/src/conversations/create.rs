@@ -241,7 +241,7 @@ async fn give(
             let ended = tokio::select! {
                 ended = end => ended?,
                 () = call.app.refused_later(&call.caller, ACCESS, post.project) => {
-                    return Err(ApiError::new(Code::AuthenticationFailed));
+                    return Err(ApiError::permission_denied("Access ended while the answer was waited for."));
                 }
             };
             if !ended {

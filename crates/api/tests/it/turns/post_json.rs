@@ -196,7 +196,7 @@ async fn a_client_of_the_json_form_whose_key_is_revoked_is_refused_and_the_turn_
     stage.model.script([Script::text(["a", "b"]).gated(&gate)]);
     let waiting = posted(&stage, &phone, phone.message("hello")).await;
     revoke(&stage, key).await;
-    assert_error(&waiting.await.unwrap(), 401, "authentication_failed", "");
+    assert_error(&waiting.await.unwrap(), 403, "permission_denied", "");
     gate.open_all();
     chat.wait_until_idle().await;
     let detail = chat.detail().await;

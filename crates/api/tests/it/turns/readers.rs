@@ -2,13 +2,14 @@
 
 use super::scene::{hold, raw, revoke, stepwise, with_another_key};
 use crate::common::Stage;
+use api::App;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use http::Method;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use testkit::{Chat, Event, Gate, PATIENCE, Script, Setup, on_both_engines};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -20,6 +21,7 @@ on_both_engines! {
     a_second_tab_that_closes_starves_nobody,
     another_key_of_the_same_user_reads_along,
     a_reader_is_cut_when_its_key_is_revoked_and_the_turn_goes_on,
+    a_reader_is_cut_likewise_while_the_server_shuts_down,
     a_reader_is_cut_when_its_session_ends,
     a_silent_stream_says_that_it_lives,
     a_reader_that_takes_nothing_is_cut_and_can_come_back,
@@ -128,6 +130,14 @@ async fn another_key_of_the_same_user_reads_along(setup: Setup) {
 }
 
 async fn a_reader_is_cut_when_its_key_is_revoked_and_the_turn_goes_on(setup: Setup) {
+    is_cut_when_its_key_is_revoked(setup, |_| ()).await;
+}
+
+async fn a_reader_is_cut_likewise_while_the_server_shuts_down(setup: Setup) {
+    is_cut_when_its_key_is_revoked(setup, |app| app.shutdown.cancel()).await;
+}
+
+async fn is_cut_when_its_key_is_revoked(setup: Setup, before: impl FnOnce(&App)) {
     let stage = Stage::new(setup).await;
     let chat = stage.chat();
     let (phone, key) = with_another_key(&stage, &chat).await;
@@ -136,10 +146,14 @@ async fn a_reader_is_cut_when_its_key_is_revoked_and_the_turn_goes_on(setup: Set
         phone.attach().await.expect(200),
         phone.attach().await.expect(200),
     ];
+    before(&stage.app.app);
     revoke(&stage, key).await;
+    let revoked = Instant::now();
     for reader in readers {
         assert!(!has_answer(&reader.events().await));
     }
+    let took = revoked.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
     gate.open_all();
     assert!(has_answer(&starter.events().await));
 }
