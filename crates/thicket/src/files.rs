@@ -2,13 +2,17 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+/// Files that are left to what is no connection of a client, if that is not more than half of them: databases, files that
+/// clients read or write, connections to models.
+const RESERVED: u64 = 1_024;
+
 /// How many connections of clients may be open, of as many as are `wanted`. Raises the soft limit of open files to the hard one:
 /// many systems begin with 1,024.
 pub(crate) fn connections(wanted: usize) -> usize {
     let limit = raise(getrlimit(Resource::Nofile));
     let possible = fitting(limit);
     if wanted > possible {
-        tracing::warn!(
+        tracing::info!(
             connections = possible,
             files = limit,
             "fewer connections than THICKET_CONNECTIONS asks for, as the process may not open more files"
@@ -36,10 +40,10 @@ fn fitting(files: Option<u64>) -> usize {
     let Some(files) = files else {
         return api::CONNECTIONS_MAX;
     };
-    // What a client asks for may take another: a file that it reads or writes, or a connection to the model. And there are the
-    // databases.
-    let half = usize::try_from(files / 2).unwrap_or(api::CONNECTIONS_MAX);
-    half.clamp(1, api::CONNECTIONS_MAX)
+    let left = files - RESERVED.min(files / 2);
+    usize::try_from(left).map_or(api::CONNECTIONS_MAX, |left| {
+        left.clamp(1, api::CONNECTIONS_MAX)
+    })
 }
 
 #[cfg(test)]
@@ -47,8 +51,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_of_the_files_are_left_for_what_is_no_connection() {
-        assert_eq!(fitting(Some(1024)), 512);
+    fn some_files_are_left_for_what_is_no_connection() {
+        assert_eq!(fitting(Some(20_000)), 18_976);
+        assert_eq!(fitting(Some(1_024)), 512);
         assert_eq!(fitting(Some(1)), 1);
         assert_eq!(fitting(Some(u64::MAX)), api::CONNECTIONS_MAX);
         assert_eq!(fitting(None), api::CONNECTIONS_MAX);

@@ -167,7 +167,7 @@ settings! {
     trusted_proxies: Networks, "trusted_proxies" = "" ("none"), Server,
         "Networks whose `X-Forwarded-*` headers are believed, such as `10.0.0.0/8,127.0.0.1`.";
     connections: Count, "connections" = "20000", Server,
-        "How many connections are served at once; further ones wait until one is closed. At most half as many as the process may open files.";
+        "How many connections are served at once; further ones wait until one is closed. Fewer, when the process may not open so many files: 1,024 of them, at most half, are left for other things.";
     body_limit: Size, "body_limit" = "20MiB", Server,
         "Largest request body; a larger one is answered 413.";
     shutdown_grace: Duration, "shutdown_grace" = "30s", Server,
