@@ -69,7 +69,7 @@ pub use export::{ExportError, ProjectExport};
 pub use media::UnusedMediaError;
 pub use openapi::{CommonErrors, openapi};
 pub use routing::Routes;
-pub use serve::{CONNECTIONS_MAX, ServeConfig, serve};
+pub use serve::{ServeConfig, serve};
 pub use visit::Visit;
 
 use axum::Router;

@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 /// Limits of the server's connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeConfig {
-    /// How many connections are served at once, 1 to [`CONNECTIONS_MAX`]. Further ones wait until one of them is closed.
+    /// How many connections are served at once, at least 1. Further ones wait until one of them is closed.
     pub connections: usize,
     /// How long a request's head may take, also the first byte of it on a connection that is kept open.
     pub head_timeout: Duration,
@@ -47,9 +47,6 @@ impl Default for ServeConfig {
         }
     }
 }
-
-/// The highest number of connections that can be asked for.
-pub const CONNECTIONS_MAX: usize = Semaphore::MAX_PERMITS;
 
 /// How long the warning that all places are taken is not repeated.
 const QUIET: Duration = Duration::from_secs(60);
@@ -128,7 +125,7 @@ struct Places {
 
 impl Places {
     fn new(all: usize) -> Self {
-        let all = all.clamp(1, CONNECTIONS_MAX);
+        let all = all.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             free: Arc::new(Semaphore::new(all)),
             all,

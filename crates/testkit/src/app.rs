@@ -319,6 +319,21 @@ impl TestApp {
         secret
     }
 
+    /// Revokes a key, as the command line does: beside the server.
+    pub async fn revoke(&self, key: &str) {
+        let (digest, now) = (secrets::digest(key), self.env.now());
+        let revoked = self
+            .store
+            .write(move |c| {
+                Box::pin(async move {
+                    let found = keys::find_by_digest(c, &digest).await?;
+                    keys::revoke(c, found.ok_or(store::Error::NoRow)?.key.id, now).await
+                })
+            })
+            .await;
+        assert!(revoked.unwrap());
+    }
+
     /// Gives a person a password, and returns the e-mail address to sign in with.
     pub async fn set_password(&self, user: UserId, password: &str) -> String {
         let hash = model::passwords::hash(&self.env, password).unwrap();

@@ -37,12 +37,9 @@ fn raise(limit: Rlimit) -> Option<u64> {
 }
 
 fn fitting(files: Option<u64>) -> usize {
-    let Some(files) = files else {
-        return api::CONNECTIONS_MAX;
-    };
-    let left = files - RESERVED.min(files / 2);
-    usize::try_from(left).map_or(api::CONNECTIONS_MAX, |left| {
-        left.clamp(1, api::CONNECTIONS_MAX)
+    let left = files.map(|files| files - RESERVED.min(files / 2));
+    left.map_or(usize::MAX, |left| {
+        usize::try_from(left).unwrap_or(usize::MAX)
     })
 }
 
@@ -55,7 +52,6 @@ mod tests {
         assert_eq!(fitting(Some(20_000)), 18_976);
         assert_eq!(fitting(Some(1_024)), 512);
         assert_eq!(fitting(Some(1)), 1);
-        assert_eq!(fitting(Some(u64::MAX)), api::CONNECTIONS_MAX);
-        assert_eq!(fitting(None), api::CONNECTIONS_MAX);
+        assert_eq!(fitting(None), usize::MAX);
     }
 }

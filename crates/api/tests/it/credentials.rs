@@ -201,19 +201,8 @@ async fn a_revoked_key_is_refused_within_a_second(setup: Setup) {
     let app = setup.start().await;
     let tenant = app.tenant().await;
     let me = "/api/users/@me/";
-    let key = tenant
-        .api
-        .get("/api/personal_api_keys/@current/")
-        .await
-        .expect(200)
-        .json;
-    let id = model::KeyId(key["id"].as_str().unwrap().parse().unwrap());
     tenant.api.get(me).await.expect(200);
-    let now = app.env.now();
-    app.store
-        .write(move |c| Box::pin(store::keys::revoke(c, id, now)))
-        .await
-        .unwrap();
+    app.revoke(&tenant.key).await;
     let revoked = Instant::now();
     let refused = async || tenant.api.get(me).await.status == 401;
     eventually("the key is refused", refused).await;

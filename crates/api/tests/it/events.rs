@@ -312,20 +312,10 @@ async fn a_stream_ends_with_a_hint_when_the_server_stops(setup: Setup) {
 
 async fn a_stream_ends_when_its_key_is_revoked(setup: Setup) {
     let scene = Scene::new(setup).await;
-    let mut id = None;
-    let key = scene
-        .app
-        .key_with(scene.tenant.user, &["ticket:read"], |key| id = Some(key.id))
-        .await;
+    let key = scene.app.key(scene.tenant.user, &["ticket:read"]).await;
     let mut stream = open(&scene.app.api(&key), &scene.path, None).await;
     greeting(&mut stream).await;
-    let (id, now) = (id.unwrap(), scene.app.env.now());
-    let revoked = scene
-        .app
-        .store
-        .write(move |c| Box::pin(store::keys::revoke(c, id, now)))
-        .await;
-    assert!(revoked.unwrap());
+    scene.app.revoke(&key).await;
     scene.log(vec![event(1)]).await;
     assert_eq!(stream.next().await, None);
 }

@@ -1,7 +1,7 @@
 //! The forms in which a POST answers: a stream, or one JSON body (spec "JSON form of POST" and "The POST of row 2
 //! negotiates").
 
-use super::scene::{count, hold, post_accepting, revoke, tool, with, with_another_key};
+use super::scene::{count, hold, post_accepting, tool, with, with_another_key};
 use crate::common::{Stage, assert_error, cancel};
 use api::StatusCodes;
 use http::Method;
@@ -195,7 +195,7 @@ async fn a_client_of_the_json_form_whose_key_is_revoked_is_refused_and_the_turn_
     let gate = Gate::new();
     stage.model.script([Script::text(["a", "b"]).gated(&gate)]);
     let waiting = posted(&stage, &phone, phone.message("hello")).await;
-    revoke(&stage, key).await;
+    stage.app.revoke(&key).await;
     assert_error(&waiting.await.unwrap(), 403, "permission_denied", "");
     gate.open_all();
     chat.wait_until_idle().await;

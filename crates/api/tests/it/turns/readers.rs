@@ -1,6 +1,6 @@
 //! Any number of readers, who come and go as they like (spec "SSE carries event ids"; design 3 and 4).
 
-use super::scene::{hold, raw, revoke, stepwise, with_another_key};
+use super::scene::{hold, raw, stepwise, with_another_key};
 use crate::common::Stage;
 use api::App;
 use bytes::Bytes;
@@ -118,11 +118,7 @@ async fn a_second_tab_that_closes_starves_nobody(setup: Setup) {
 async fn another_key_of_the_same_user_reads_along(setup: Setup) {
     let stage = Stage::new(setup).await;
     let chat = stage.chat();
-    let key = stage
-        .app
-        .key(stage.tenant.user, &["conversation:write"])
-        .await;
-    let phone = chat.seen_by(&stage.app.api(&key));
+    let (phone, _) = with_another_key(&stage, &chat).await;
     let (starter, gate) = hold(&stage, &chat, &["a", "b"]).await;
     let reader = phone.attach().await.expect(200);
     gate.open_all();
@@ -147,7 +143,7 @@ async fn is_cut_when_its_key_is_revoked(setup: Setup, before: impl FnOnce(&App))
         phone.attach().await.expect(200),
     ];
     before(&stage.app.app);
-    revoke(&stage, key).await;
+    stage.app.revoke(&key).await;
     let revoked = Instant::now();
     for reader in readers {
         assert!(!has_answer(&reader.events().await));

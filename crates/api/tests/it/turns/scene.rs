@@ -3,7 +3,6 @@
 use crate::common::Stage;
 use http::Method;
 use llm::{Provider, ProviderConfig, ProviderKind};
-use model::KeyId;
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::turns::{Turn, TurnKey};
@@ -43,25 +42,10 @@ pub(crate) async fn hold(stage: &Stage, chat: &Chat, pieces: &[&str]) -> (EventS
 }
 
 /// The chat as another key of the same user sees it, and that key.
-pub(crate) async fn with_another_key(stage: &Stage, chat: &Chat) -> (Chat, KeyId) {
-    let mut id = None;
-    let key = stage
-        .app
-        .key_with(stage.tenant.user, &["conversation:write"], |key| {
-            id = Some(key.id);
-        })
-        .await;
-    (chat.seen_by(&stage.app.api(&key)), id.unwrap())
-}
-
-pub(crate) async fn revoke(stage: &Stage, key: KeyId) {
-    let now = stage.app.env.now();
-    let revoked = stage
-        .app
-        .store
-        .write(move |c| Box::pin(store::keys::revoke(c, key, now)))
-        .await;
-    assert!(revoked.unwrap());
+pub(crate) async fn with_another_key(stage: &Stage, chat: &Chat) -> (Chat, String) {
+    let user = stage.tenant.user;
+    let key = stage.app.key(user, &["conversation:write"]).await;
+    (chat.seen_by(&stage.app.api(&key)), key)
 }
 
 /// An answer that waits at the gate before every piece and before its end, so that every piece is a frame of its own.
