@@ -4,7 +4,7 @@ mod viewer;
 mod yaml;
 
 use crate::edge::RouteTemplate;
-use crate::routes;
+use crate::{routes, routing};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
@@ -202,9 +202,14 @@ fn texts() -> &'static Texts {
     })
 }
 
-/// `/api/schema/` and `/api/docs/`. Open to everybody; not part of the document.
+/// `/api/schema/` and `/api/docs/`, and the other addresses at which people look for the page (conventions.md 3). Open to
+/// everybody; not part of the document.
 pub(crate) fn router() -> Router {
-    Router::new()
+    let mut router = Router::new();
+    for elsewhere in ["/api", "/api/schema/swagger-ui", "/api/schema/redoc"] {
+        router = router.route(elsewhere, get(viewer::redirect).fallback(routing::fallback));
+    }
+    router
         .route("/api/schema", get(schema))
         .route("/api/docs", get(viewer::redirect))
         .route("/api/docs/", get(viewer::index))

@@ -378,35 +378,33 @@ async fn start(
     }
     // Otherwise there is nothing to ask the model: the answer came too late, other questions are still open, or
     // nothing was asked.
-    let end = if resumption.mismatch {
-        TurnStatus::Failed
-    } else {
-        TurnStatus::Interrupted
+    let (begun, end) = match resumption.mismatch {
+        Some(text) => {
+            let begun = say_failure(c, inner, &mut conversation, begun, text).await?;
+            (begun, TurnStatus::Failed)
+        }
+        None => (begun, TurnStatus::Interrupted),
     };
-    let begun = close_at_once(c, inner, &mut conversation, begun, end).await?;
     let next = end_turn(c, inner, &mut conversation, begun.turn.key, end, now).await?;
     Ok(Outcome::Ended(Box::new((begun, next))))
 }
 
-/// Adds what is to be said to a turn that ends in the transaction it began in.
-async fn close_at_once(
+/// Adds why it failed to a turn that ends in the transaction it began in.
+async fn say_failure(
     c: &Conn,
     inner: &Inner,
     conversation: &mut Conversation,
     mut begun: Begun,
-    end: TurnStatus,
+    text: &str,
 ) -> Result<Begun, Error> {
-    if end == TurnStatus::Failed {
-        let text = "That proposal is not waiting for a decision any more, so nothing was done.";
-        let failure = Message::failure(MessageId(inner.env.uuid()), text);
-        let key = begun.turn.key;
-        let keeps = turns::PartialChange::Keeps;
-        if let Some(seq) = turns::claim_frames(c, key, begun.turn.epoch, 1, keeps).await? {
-            let frames = crate::begin::number_frames(seq, None, std::slice::from_ref(&failure));
-            store::frames::insert(c, key, &frames).await?;
-            messages::append(c, conversation, Some(key.number), &failure, inner.env.now()).await?;
-            begun.frames.extend(frames);
-        }
+    let failure = Message::failure(MessageId(inner.env.uuid()), text);
+    let key = begun.turn.key;
+    let keeps = turns::PartialChange::Keeps;
+    if let Some(seq) = turns::claim_frames(c, key, begun.turn.epoch, 1, keeps).await? {
+        let frames = crate::begin::number_frames(seq, None, std::slice::from_ref(&failure));
+        store::frames::insert(c, key, &frames).await?;
+        messages::append(c, conversation, Some(key.number), &failure, inner.env.now()).await?;
+        begun.frames.extend(frames);
     }
     Ok(begun)
 }

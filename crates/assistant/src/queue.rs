@@ -96,7 +96,7 @@ impl Engine {
                     return Ok(QueueAnswer::Refused(refusal));
                 }
                 let item = QueueItem {
-                    id: QueueItemId(env.uuid()),
+                    id: QueueItemId(env.random_uuid()),
                     content: new.content,
                     trace_id: new.trace_id,
                     options: new.options,

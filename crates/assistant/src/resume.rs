@@ -14,6 +14,11 @@ use store::{Conn, approvals, messages, turns};
 /// How many of the newest messages are searched for open calls; a model never asks for that many at once.
 const RECENT: i64 = 200;
 
+const NO_PROPOSAL: &str =
+    "That proposal is not waiting for a decision any more, so nothing was done.";
+const NO_CALL: &str = "That tool is not waiting for a result any more, so nothing was done.";
+const NO_FORM: &str = "No form is waiting for an answer any more, so nothing was done.";
+
 /// What an answer came to.
 #[derive(Default)]
 pub(crate) struct Resumption {
@@ -21,8 +26,8 @@ pub(crate) struct Resumption {
     pub results: Vec<Message>,
     /// Every open call is settled: the model can be asked again.
     pub ready: bool,
-    /// The answer names a proposal or a call that does not wait (any more).
-    pub mismatch: bool,
+    /// What is said when the answer is to something that does not wait (any more).
+    pub mismatch: Option<&'static str>,
     /// What the interrupted turn was asked with.
     pub interrupted_options: TurnOptions,
 }
@@ -51,7 +56,14 @@ pub(crate) async fn resume(
             .unwrap_or_default(),
         ..Resumption::default()
     };
-    let settled = match Resume::of(payload) {
+    let answer = Resume::of(payload);
+    let missing = match &answer {
+        Resume::Approve { .. } | Resume::Reject { .. } => NO_PROPOSAL,
+        Resume::ClientToolResult { .. } => NO_CALL,
+        Resume::Form(_) | Resume::DismissForm => NO_FORM,
+        Resume::Other => return Ok(resumption),
+    };
+    let settled = match answer {
         Resume::Approve { proposal_id } => {
             let call = decide(c, conversation, &mut open, &proposal_id, "approved", now).await?;
             call.map(|call| {
@@ -93,14 +105,14 @@ pub(crate) async fn resume(
                 None,
             )
         }),
-        Resume::Other => return Ok(resumption),
+        Resume::Other => None,
     };
     match settled {
         Some(result) => {
             resumption.results.push(result);
             resumption.ready = open.is_empty();
         }
-        None => resumption.mismatch = true,
+        None => resumption.mismatch = Some(missing),
     }
     Ok(resumption)
 }

@@ -53,6 +53,13 @@ impl Env {
         self.fill(&mut random);
         uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
+
+    /// A new random UUID (version 4), where one is published as such.
+    pub fn random_uuid(&self) -> Uuid {
+        let mut random = [0_u8; 16];
+        self.fill(&mut random);
+        uuid::Builder::from_random_bytes(random).into_uuid()
+    }
 }
 
 /// The operating system's clock.

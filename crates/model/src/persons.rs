@@ -209,8 +209,30 @@ impl Serialize for Person {
     }
 }
 
-/// Text in the one case and the one composition that searching compares in, the same on both engines.
+/// Text in the one case and the one composition that searching compares in, the same on both engines. Letters that have
+/// the same capitals are one letter here, whichever of them was written: `ς` and `σ`, `ß` and `ss`, `ı`, `İ` and `i`.
 pub fn folded(text: &str) -> String {
+    let lower = lower_case(text);
+    if lower.is_ascii() {
+        return lower;
+    }
+    let mut folded = String::with_capacity(lower.len());
+    for character in lower.chars() {
+        match character {
+            'ς' => folded.push('σ'),
+            'ß' => folded.push_str("ss"),
+            'ı' => folded.push('i'),
+            // What is left of the dot of `İ`.
+            '\u{307}' if folded.ends_with('i') => {}
+            _ => folded.push(character),
+        }
+    }
+    folded
+}
+
+/// Text in one case and one composition, in which different letters stay different: whoever owns one name does not own
+/// the other.
+pub(crate) fn lower_case(text: &str) -> String {
     if text.is_ascii() {
         let mut lower = text.to_ascii_lowercase();
         lower.retain(|character| character != '\0');
@@ -223,7 +245,7 @@ pub fn folded(text: &str) -> String {
 
 /// An address in the form in which addresses are compared.
 pub fn folded_email(email: &str) -> String {
-    folded(email.trim())
+    lower_case(email.trim())
 }
 
 /// Whether a text can be the id of a person at all.

@@ -40,14 +40,21 @@ impl MessagesQuery {
     pub fn read(fields: &Fields<'_>, problems: &mut Problems) -> Self {
         let after = match fields.raw("after").and_then(|value| value.as_str()) {
             None | Some("") => None,
-            // A plus sign that was not encoded arrives as a space.
-            Some(text) => problems.take(Datetime.read(&text.replace(' ', "+").into(), "after")),
+            Some(text) => problems.take(Datetime.read(&with_plus(text).into(), "after")),
         };
         let limit = fields.integer("limit").min(1).max(PAGE_MAX);
         Self {
             after,
             limit: problems.take(limit.or(PAGE_MAX)).unwrap_or(PAGE_MAX),
         }
+    }
+}
+
+/// A plus sign that was not encoded arrives as a space. Before the time of day a space is one.
+fn with_plus(moment: &str) -> String {
+    match moment.split_once(':') {
+        Some((day_and_hour, rest)) => format!("{day_and_hour}:{}", rest.replace(' ', "+")),
+        None => moment.to_owned(),
     }
 }
 

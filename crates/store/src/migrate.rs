@@ -79,6 +79,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "0017_text_removals",
         text: include_str!("../migrations/0017_text_removals.sql"),
     },
+    Migration {
+        name: "0018_letters_alike",
+        text: include_str!("../migrations/0018_letters_alike.sql"),
+    },
 ];
 
 /// One step of the schema.

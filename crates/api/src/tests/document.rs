@@ -28,6 +28,17 @@ async fn the_viewer_asks_nobody_else() {
     let server = Server::start().await;
     let redirect = server.send(request("GET", "/api/docs")).await;
     assert_eq!(redirect.headers["location"], "/api/docs/");
+    for elsewhere in [
+        "/api",
+        "/api/",
+        "/api/schema/swagger-ui/",
+        "/api/schema/redoc/",
+    ] {
+        let redirect = server.send(request("GET", elsewhere)).await;
+        assert_eq!(redirect.headers["location"], "/api/docs/", "{elsewhere}");
+        let other = server.send(request("POST", elsewhere)).await;
+        assert_eq!(other.status, 404, "{elsewhere}");
+    }
     let page = server.send(request("GET", "/api/docs/")).await;
     assert_eq!(page.status, 200);
     assert!(

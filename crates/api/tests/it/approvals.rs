@@ -1,7 +1,7 @@
 //! Proposals that wait for the user's decision (ai-conversations.md 3.2, 8; spec "Tools"). The ordinary ways of
 //! deciding are tested with the turns.
 
-use crate::common::{Stage, assert_json, finals, keys};
+use crate::common::{Stage, assert_json, finals, keys, said};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use testkit::{Chat, Event, Reply, Script, Setup, StubModel, on_both_engines};
@@ -10,6 +10,7 @@ on_both_engines! {
     a_proposal_is_announced_and_shown_with_its_arguments,
     arguments_are_shown_only_while_the_proposal_waits,
     a_second_decision_fails_and_changes_nothing,
+    an_answer_to_what_does_not_wait_fails_and_says_what_it_was,
     of_simultaneous_decisions_one_counts,
     new_text_rejects_what_was_proposed,
     a_decision_belongs_to_its_conversation,
@@ -128,12 +129,42 @@ async fn a_second_decision_fails_and_changes_nothing(setup: Setup) {
         decide(&chat, first, &proposal).await;
         let asked = stage.model.turns().len();
         let again = decide(&chat, second, &proposal).await;
-        let kinds: Vec<_> = finals(&again).into_iter().map(|it| it.0).collect();
-        assert_eq!(kinds, ["ai/failure"]);
+        let late = "That proposal is not waiting for a decision any more, so nothing was done.";
+        assert_eq!(finals(&again), said(&[("ai/failure", late)]));
         assert_eq!(proposals(&chat).await[0]["decision_status"], status);
         assert_eq!(carried_out(&chat).await, times, "{first}, then {second}");
         assert_eq!(stage.model.turns().len(), asked, "the model is not asked");
         assert_eq!(chat.status().await, "idle");
+    }
+}
+
+async fn an_answer_to_what_does_not_wait_fails_and_says_what_it_was(setup: Setup) {
+    let stage = Stage::new(setup).await;
+    let (chat, _) = proposed(&stage.model, stage.chat()).await;
+    for (payload, told) in [
+        (
+            json!({"action": "form", "form_answers": {"a": "b"}}),
+            "No form is waiting for an answer any more, so nothing was done.",
+        ),
+        (
+            json!({"action": "dismiss_form"}),
+            "No form is waiting for an answer any more, so nothing was done.",
+        ),
+        (
+            json!({"action": "client_tool_result", "tool_call_id": "nope", "result": 1}),
+            "That tool is not waiting for a result any more, so nothing was done.",
+        ),
+        (
+            json!({"action": "reject", "proposal_id": "nope"}),
+            "That proposal is not waiting for a decision any more, so nothing was done.",
+        ),
+    ] {
+        let mut body = chat.message("");
+        body["content"] = json!(null);
+        body["resume_payload"] = payload;
+        let events = chat.stream(&body).await.expect(201).events().await;
+        assert_eq!(finals(&events), said(&[("ai/failure", told)]));
+        assert_eq!(proposals(&chat).await[0]["decision_status"], "pending");
     }
 }
 

@@ -71,7 +71,8 @@ async fn a_message_is_queued_with_everything_that_came_with_it(setup: Setup) {
         assert_eq!(&item[name], value, "{name}");
     }
     assert_eq!(item["session_id"], "session-7");
-    assert!(item["id"].as_str().unwrap().parse::<uuid::Uuid>().is_ok());
+    let id: uuid::Uuid = item["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(id.get_version_num(), 4);
     let time = item["created_at"].as_str().unwrap();
     assert!(time.ends_with("+00:00"), "{time}");
     let shown = chat.api.get(&chat.path("queue/")).await;

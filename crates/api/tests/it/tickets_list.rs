@@ -289,11 +289,20 @@ async fn a_search_finds_numbers_names_addresses_subjects_and_messages(setup: Set
         let query = format!("search={}", encoded(search));
         assert_eq!(desk.numbers(&query).await, expected, "{query}");
     }
+    let greek = json!({"name": "ΝΙΚΟΣ Παπαδόπουλος"});
+    let greek = desk.add(json!({ "anonymous_traits": greek })).await;
+    desk.hear(&greek, "Ich wohne in der Hauptstraße in İzmir")
+        .await;
+    for search in ["νικος", "νικοσ", "ΠΑΠΑΔΌΠΟΥΛΟΣ", "HAUPTSTRASSE", "izmir"]
+    {
+        let query = format!("search={}", encoded(search));
+        assert_eq!(desk.numbers(&query).await, [4], "{search}");
+    }
     let path = format!("notes/{}/", note["id"].as_str().unwrap());
     desk.api.delete(&desk.at(&talk, &path)).await.expect(204);
     assert_eq!(desk.numbers("search=angry").await, [0; 0], "deleted");
     let long = format!("search={}", "x".repeat(201));
-    assert_eq!(desk.numbers(&long).await.len(), 3, "ignored");
+    assert_eq!(desk.numbers(&long).await.len(), 4, "ignored");
     assert_eq!(desk.numbers("search=burns&status=resolved").await, [0; 0]);
 }
 

@@ -263,3 +263,24 @@ fn what_is_ascii_is_folded_as_it_is_beside_other_characters() {
     assert_eq!(folded(&format!("é{ascii}")), format!("é{}", folded(&ascii)));
     assert_eq!(folded("Ab\0 Z_%"), "ab z_%");
 }
+
+#[test]
+fn letters_with_the_same_capitals_are_one_when_searching() {
+    for alike in [
+        ["ΝΙΚΟΣ", "νικος", "νικοσ"],
+        ["STRASSE", "Straße", "STRAẞE"],
+        ["İZMİR", "izmir", "I\u{307}zmır"],
+    ] {
+        let folded = alike.map(folded);
+        assert!(folded.iter().all(|it| *it == folded[0]), "{folded:?}");
+    }
+    assert_eq!(folded("ġ"), "ġ");
+}
+
+#[test]
+fn addresses_with_other_letters_stay_other_addresses() {
+    let address = folded_email(" Info@GitHub.example ");
+    assert_eq!(address, "info@github.example");
+    assert_ne!(folded_email("info@gıthub.example"), address);
+    assert_ne!(folded_email("ß@a.example"), folded_email("ss@a.example"));
+}

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::fields::UuidKind;
 use crate::pagination::Bounds;
+use crate::persons::folded_email;
 use crate::{TicketId, Timestamp, UserId};
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -92,7 +93,7 @@ impl Filters {
             updated_from: date("date_from"),
             updated_to: date("date_to"),
             distinct_ids: words(text("distinct_ids"), |id| Some(id.to_owned())),
-            emails: words(text("emails"), |email| Some(email.to_lowercase())),
+            emails: words(text("emails"), |email| Some(folded_email(email))),
             ids: words(text("ids"), |id| UuidKind::parse(id).map(TicketId)),
             search: Search::read(text("search")),
             is_snoozed: match text("snoozed") {

@@ -1,6 +1,6 @@
 //! Which site a request comes from, and whether the project lists it (tickets.md 14.6, 14.8).
 
-use crate::persons::folded;
+use crate::persons::lower_case;
 
 /// Parameter that brings the token of a mailed link to the widget.
 const RESTORE_PARAMETER: &str = "ph_conv_restore";
@@ -70,7 +70,7 @@ fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
         Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some(port.parse().ok()?),
         Some(_) => return None,
     };
-    let host = folded(host.strip_suffix('.').unwrap_or(host));
+    let host = lower_case(host.strip_suffix('.').unwrap_or(host));
     (!host.is_empty()).then_some((host, port))
 }
 

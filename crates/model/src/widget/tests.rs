@@ -392,6 +392,19 @@ fn a_plus_that_was_not_encoded_is_still_an_offset() {
             limit: 7
         }
     );
+    for spaced in [
+        "2026-01-01 00:00:00.000001",
+        "2026-01-01 00:00:00.000001Z",
+        "2026-01-01 01:00:00.000001 01:00",
+        "2026-01-01 01:00:00.000001+01:00",
+    ] {
+        let (query, problems) = problems_of(&json!({ "after": spaced }), MessagesQuery::read);
+        assert_eq!(
+            (query.after, problems),
+            (Some(after), json!({})),
+            "{spaced}"
+        );
+    }
     let (_, problems) = problems_of(&json!({"after": "x", "limit": "501"}), MessagesQuery::read);
     assert_eq!(problems.as_object().unwrap().len(), 2);
     let (_, problems) = problems_of(

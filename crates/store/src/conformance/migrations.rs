@@ -202,6 +202,52 @@ async fn many_processes_may_start_at_once() {
     }
 }
 
+/// 0018 on a database whose texts were folded otherwise.
+#[test]
+fn texts_that_were_folded_before_are_folded_anew() {
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    let run = |sql: &str| database.execute_batch(sql).unwrap();
+    let apply = |migrations: &[Migration]| {
+        for migration in migrations {
+            run(&text_for(migration.text, Engine::Sqlite));
+        }
+    };
+    let (before, after) = MIGRATIONS.split_at(17);
+    run("PRAGMA foreign_keys = OFF");
+    apply(before);
+    for (source, text) in [
+        ("1a", "ο νίκος"),
+        ("1b", "hauptstraße i\u{307}zmir ısparta"),
+        ("1c", "nothing"),
+        ("1d", "ο νίκος waits"),
+    ] {
+        run(&format!(
+            "INSERT INTO ticket_text (project_id, source_id, ticket_id, text) VALUES (1, x'{source}', x'0a', '{text}')"
+        ));
+    }
+    run("UPDATE ticket_search_state SET indexed_until = 3");
+    apply(after);
+    let texts = |sql: &str| -> Vec<String> {
+        let mut statement = database.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0));
+        rows.unwrap().map(Result::unwrap).collect()
+    };
+    let all = texts("SELECT text FROM ticket_text ORDER BY search_id");
+    let expected = [
+        "ο νίκοσ",
+        "hauptstrasse izmir isparta",
+        "nothing",
+        "ο νίκοσ waits",
+    ];
+    assert_eq!(all, expected);
+    assert_eq!(all, expected.map(model::tickets::fold));
+    // The index knows of it, too.
+    let found = "SELECT text FROM ticket_search WHERE ticket_search MATCH";
+    assert_eq!(texts(&format!("{found} '\"νίκοσ\"'")), ["ο νίκοσ"]);
+    assert_eq!(texts(&format!("{found} '\"νίκος\"'")), [""; 0]);
+    assert_eq!(texts(&format!("{found} '\"strasse izmir\"'")).len(), 1);
+}
+
 /// 0015 on a database that has texts in the index, and one that waits.
 #[test]
 fn texts_that_were_indexed_before_have_their_narrow_rows_afterwards() {
