@@ -56,17 +56,10 @@ pub(crate) async fn resume(
             .unwrap_or_default(),
         ..Resumption::default()
     };
-    let answer = Resume::of(payload);
-    let missing = match &answer {
-        Resume::Approve { .. } | Resume::Reject { .. } => NO_PROPOSAL,
-        Resume::ClientToolResult { .. } => NO_CALL,
-        Resume::Form(_) | Resume::DismissForm => NO_FORM,
-        Resume::Other => return Ok(resumption),
-    };
-    let settled = match answer {
+    let (settled, missing) = match Resume::of(payload) {
         Resume::Approve { proposal_id } => {
             let call = decide(c, conversation, &mut open, &proposal_id, "approved", now).await?;
-            call.map(|call| {
+            let result = call.map(|call| {
                 let payload = json!({ (call.name.as_str()): call.args });
                 tool_message(
                     inner,
@@ -74,38 +67,43 @@ pub(crate) async fn resume(
                     result_of(&call.name),
                     payload.as_object().cloned(),
                 )
-            })
+            });
+            (result, NO_PROPOSAL)
         }
         Resume::Reject {
             proposal_id,
             feedback,
         } => {
             let call = decide(c, conversation, &mut open, &proposal_id, "rejected", now).await?;
-            call.map(|call| {
+            let result = call.map(|call| {
                 let text = match feedback {
                     Some(words) => format!("The user declined this call and said: {words}"),
                     None => "The user declined this call.".to_owned(),
                 };
                 tool_message(inner, &call.id, text, None)
-            })
+            });
+            (result, NO_PROPOSAL)
         }
         Resume::ClientToolResult {
             tool_call_id,
             result,
-        } => take(&mut open, &tool_call_id)
-            .map(|call| tool_message(inner, &call.id, text_of(&result), None)),
-        Resume::Form(answers) => {
-            take_form(&mut open).map(|call| tool_message(inner, &call.id, text_of(&answers), None))
+        } => {
+            let call = take(&mut open, &tool_call_id);
+            let result = call.map(|call| tool_message(inner, &call.id, text_of(&result), None));
+            (result, NO_CALL)
         }
-        Resume::DismissForm => take_form(&mut open).map(|call| {
-            tool_message(
-                inner,
-                &call.id,
-                "The user closed the form without answering.",
-                None,
-            )
-        }),
-        Resume::Other => None,
+        Resume::Form(answers) => {
+            let call = take_form(&mut open);
+            let result = call.map(|call| tool_message(inner, &call.id, text_of(&answers), None));
+            (result, NO_FORM)
+        }
+        Resume::DismissForm => {
+            let text = "The user closed the form without answering.";
+            let call = take_form(&mut open);
+            let result = call.map(|call| tool_message(inner, &call.id, text, None));
+            (result, NO_FORM)
+        }
+        Resume::Other => return Ok(resumption),
     };
     match settled {
         Some(result) => {

@@ -202,19 +202,27 @@ async fn many_processes_may_start_at_once() {
     }
 }
 
+/// A database with the first migrations, and those that are left. Rows may be put into one table without those of others.
+fn older_database(applied: usize) -> (rusqlite::Connection, &'static [Migration]) {
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    database.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    let (before, after) = MIGRATIONS.split_at(applied);
+    apply(&database, before);
+    (database, after)
+}
+
+fn apply(database: &rusqlite::Connection, migrations: &[Migration]) {
+    for migration in migrations {
+        let text = text_for(migration.text, Engine::Sqlite);
+        database.execute_batch(&text).unwrap();
+    }
+}
+
 /// 0018 on a database whose texts were folded otherwise.
 #[test]
 fn texts_that_were_folded_before_are_folded_anew() {
-    let database = rusqlite::Connection::open_in_memory().unwrap();
+    let (database, after) = older_database(17);
     let run = |sql: &str| database.execute_batch(sql).unwrap();
-    let apply = |migrations: &[Migration]| {
-        for migration in migrations {
-            run(&text_for(migration.text, Engine::Sqlite));
-        }
-    };
-    let (before, after) = MIGRATIONS.split_at(17);
-    run("PRAGMA foreign_keys = OFF");
-    apply(before);
     for (source, text) in [
         ("1a", "ο νίκος"),
         ("1b", "hauptstraße i\u{307}zmir ısparta"),
@@ -226,7 +234,7 @@ fn texts_that_were_folded_before_are_folded_anew() {
         ));
     }
     run("UPDATE ticket_search_state SET indexed_until = 3");
-    apply(after);
+    apply(&database, after);
     let texts = |sql: &str| -> Vec<String> {
         let mut statement = database.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| row.get(0));
@@ -251,23 +259,14 @@ fn texts_that_were_folded_before_are_folded_anew() {
 /// 0015 on a database that has texts in the index, and one that waits.
 #[test]
 fn texts_that_were_indexed_before_have_their_narrow_rows_afterwards() {
-    let database = rusqlite::Connection::open_in_memory().unwrap();
+    let (database, after) = older_database(14);
     let run = |sql: &str| database.execute_batch(sql).unwrap();
-    let apply = |migrations: &[Migration]| {
-        for migration in migrations {
-            run(&text_for(migration.text, Engine::Sqlite));
-        }
-    };
     let narrow_rows = || -> Vec<(i64, i64, i64)> {
         let sql = "SELECT search_id, project_id, ticket_number FROM ticket_search_ticket ORDER BY search_id";
         let mut statement = database.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
         rows.unwrap().map(Result::unwrap).collect()
     };
-    let (before, after) = MIGRATIONS.split_at(14);
-    // Rows of other tables do not matter here.
-    run("PRAGMA foreign_keys = OFF");
-    apply(before);
     for (project, id, number) in [(1, "0a", 7), (1, "0b", 8), (2, "0a", 9)] {
         run(&format!(
             "INSERT INTO ticket (project_id, id, number, channel_source, distinct_id, status, assignee, anonymous_traits, \
@@ -288,7 +287,7 @@ fn texts_that_were_indexed_before_have_their_narrow_rows_afterwards() {
         ));
     }
     run("UPDATE ticket_search_state SET indexed_until = 3");
-    apply(after);
+    apply(&database, after);
     assert_eq!(narrow_rows(), [(1, 1, 7), (2, 2, 9), (3, 1, 8)]);
     run("UPDATE ticket_search_state SET indexed_until = 4");
     assert_eq!(narrow_rows()[3..], [(4, 1, 7)]);
