@@ -56,7 +56,6 @@ test("ten tickets are worked through by keyboard alone", async () => {
     await page.keyboard.type("Done.");
     await page.keyboard.press("ControlOrMeta+Enter");
     await messages(page).locator(".team").getByText("Done.").waitFor();
-    await page.keyboard.press("Escape");
     const title = await page.title();
     await page.keyboard.press("e");
     await expect.poll(() => page.title()).not.toBe(title);
@@ -235,6 +234,23 @@ test("a change can be undone, and many tickets are changed at once", async () =>
   for (const ticket of made) expect((await server.find(ticket)).status).toBe("open");
 });
 
+test("what was done last is undone by z, and the notice says which tag it was", async () => {
+  const ticket = await server.ticket("Zed Key", "Label me.", { tags: ["old"] });
+  await openTicket(page, ticket.ticket_number);
+  await page.keyboard.press("l");
+  await page.keyboard.type("fresh");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await page.getByText(`#${ticket.ticket_number}: tagged “fresh”`).first().waitFor();
+  await expect.poll(async () => (await server.find(ticket)).tags).toEqual(["fresh", "old"]);
+  await page.keyboard.press("z");
+  await expect.poll(async () => (await server.find(ticket)).tags).toEqual(["old"]);
+  await page
+    .getByText(`#${ticket.ticket_number}: tagged “fresh”`)
+    .first()
+    .waitFor({ state: "detached" });
+});
+
 test("what somebody else has changed since is not undone", async () => {
   const ticket = await server.ticket("Uma Undo", "It is urgent.");
   await openTicket(page, ticket.ticket_number);
@@ -319,6 +335,36 @@ test("from the search one goes on into what it has found, without waiting for it
     await composer(page).waitFor();
     await page.keyboard.press("u");
   }
+});
+
+test("a search in one view says so, and goes on to all tickets", async () => {
+  await server.ticket("Solved Search", "My word is tapir.", { status: "resolved" });
+  await openInbox(page);
+  await page.getByRole("searchbox", { name: "Search in “All open”" }).fill("tapir");
+  await page.getByText("No ticket fits").waitFor();
+  await page.getByRole("link", { name: "Search all tickets" }).click();
+  await row(page, "Solved Search").waitFor();
+  await page.getByRole("searchbox", { name: "Search all tickets" }).waitFor();
+});
+
+test("the command menu ranks what is called so before what has the letters in it", async () => {
+  const ticket = await server.ticket("Rank Order", "Which is first?");
+  await openTicket(page, ticket.ticket_number);
+  await page.keyboard.press("ControlOrMeta+k");
+  await page.getByRole("combobox", { name: "Command or ticket" }).fill("not");
+  await expect.poll(() => page.getByRole("option").first().textContent()).toMatch(/Write a note/);
+});
+
+test("on a phone the menu is left with Escape", async () => {
+  const phone = await signIn(browser, server, { viewport: { width: 390, height: 844 } });
+  await openInbox(phone);
+  const menu = phone.getByRole("button", { name: "Menu", exact: true });
+  await menu.click();
+  await phone.getByRole("button", { name: "Close the menu" }).waitFor();
+  await phone.keyboard.press("Escape");
+  await phone.getByRole("button", { name: "Close the menu" }).waitFor({ state: "detached" });
+  expect(await menu.evaluate((node) => node === document.activeElement)).toBe(true);
+  await closeWindow(phone);
 });
 
 test("the command menu finds actions and tickets", async () => {

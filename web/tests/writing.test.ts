@@ -25,9 +25,11 @@ afterEach(() => closeWindow(page));
 
 const lastMessage = async () => (await server.messages(ticket)).at(-1);
 const send = () => page.keyboard.press("ControlOrMeta+Enter");
+/** What will be done to the ticket when it is sent. */
+const planned = () => page.getByRole("group", { name: "When it is sent" });
 const card = () => page.getByRole("region", { name: "Suggested reply" });
 
-test("a macro is found by a slash, filled in, and does to the ticket what it says", async () => {
+test("a macro is found by a slash, filled in, and does to the ticket what it says when it is sent", async () => {
   await server.call("POST", "/conversations/macros/", {
     name: "Zebra crossing",
     content: "Hello {{customer.name}}, this is {{agent.first_name}} about #{{ticket.number}}.",
@@ -42,13 +44,144 @@ test("a macro is found by a slash, filled in, and does to the ticket what it say
   const filled = `Hello Willa Writes, this is Demo about #${ticket.ticket_number}.`;
   await expect.poll(() => composer(page).textContent()).toBe(filled);
   await page.getByRole("button", { name: "Send, pending" }).waitFor();
-  await expect
-    .poll(() => server.find(ticket))
-    .toMatchObject({ priority: "high", tags: ["zebra"], status: "open" });
+  await planned().getByRole("button", { name: "High priority" }).waitFor();
+  await planned().getByRole("button", { name: "Tag zebra" }).waitFor();
+  expect(await server.find(ticket)).toMatchObject({ priority: null, tags: [], status: "open" });
 
   await send();
   await expect.poll(async () => (await lastMessage())?.content).toBe(filled);
-  await expect.poll(async () => (await server.find(ticket)).status).toBe("pending");
+  await expect
+    .poll(() => server.find(ticket))
+    .toMatchObject({ priority: "high", tags: ["zebra"], status: "pending" });
+  await planned().waitFor({ state: "detached" });
+});
+
+test("what a macro does waits with its text, over a reload, and a step of it can be left out", async () => {
+  const other = await server.ticket("Otto Other", "And me?");
+  await server.call("PATCH", `/conversations/tickets/${ticket.id}/`, { tags: ["own"] });
+  await server.call("POST", "/conversations/macros/", {
+    name: "Wombat",
+    content: "Wombats dig.",
+    actions: { priority: "low", tags: ["wombat", "dig"], status: "pending" },
+  });
+  await page.reload();
+  await composer(page).waitFor();
+  await page.keyboard.press("r");
+  await page.keyboard.type("/wombat");
+  await page.getByRole("option", { name: /Wombat/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await planned().getByRole("button", { name: "Tag dig" }).click();
+  await planned().getByRole("button", { name: "Low priority" }).click();
+
+  await row(page, "Otto Other").getByRole("link").click();
+  await page.getByRole("region", { name: `Ticket ${other.ticket_number}` }).waitFor();
+  expect(await planned().count()).toBe(0);
+  await openTicket(page, ticket.ticket_number);
+  await page.getByRole("button", { name: "Send, pending" }).click();
+  await expect
+    .poll(() => server.find(ticket))
+    .toMatchObject({ priority: null, tags: ["own", "wombat"], status: "pending" });
+});
+
+test("a macro without a text does at once what it says", async () => {
+  await server.call("POST", "/conversations/macros/", {
+    name: "Quiet quokka",
+    actions: { tags: ["quokka"], status: "on_hold" },
+  });
+  await page.reload();
+  await composer(page).waitFor();
+  await page.keyboard.press("ControlOrMeta+k");
+  await page.keyboard.type("quokka");
+  await page.getByRole("option", { name: /Quiet quokka/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await expect
+    .poll(() => server.find(ticket))
+    .toMatchObject({ tags: ["quokka"], status: "on_hold" });
+});
+
+test("after sending, a key is a command, and whoever sees nothing is told that it was sent", async () => {
+  await page.keyboard.press("r");
+  await page.keyboard.type("To the customer.");
+  await send();
+  await page.keyboard.press("n");
+  await page.keyboard.type("For us.");
+  await expect.poll(() => composer(page).textContent()).toBe("For us.");
+  await page.getByRole("textbox", { name: "Note" }).waitFor();
+  await page.getByRole("status").getByText("Reply sent").waitFor({ state: "attached" });
+  await send();
+  await page.getByRole("status").getByText("Note added").waitFor({ state: "attached" });
+  await expect
+    .poll(async () => (await server.messages(ticket)).slice(-2))
+    .toMatchObject([
+      { content: "To the customer.", is_private: false },
+      { content: "For us.", is_private: true },
+    ]);
+});
+
+test("a list is typed with its marks as in Markdown, each item once", async () => {
+  await page.keyboard.press("r");
+  await page.keyboard.type("- one");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("- two");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("- three");
+  await expect.poll(() => composer(page).locator("li").count()).toBe(3);
+  await send();
+  await expect.poll(async () => (await lastMessage())?.content).toBe("- one\n- two\n- three");
+
+  await page.keyboard.press("r");
+  await page.keyboard.type("1. first");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("2. second");
+  await send();
+  await expect.poll(async () => (await lastMessage())?.content).toBe("1. first\n2. second");
+});
+
+/** Drops a file on the field. */
+const drop = (name: string, type: string, base64: string) =>
+  composer(page).evaluate(
+    (node, file) => {
+      const bytes = Uint8Array.from(atob(file.base64), (letter) => letter.charCodeAt(0));
+      const data = new DataTransfer();
+      data.items.add(new File([bytes], file.name, { type: file.type }));
+      const { left, top } = node.getBoundingClientRect();
+      const where = { clientX: left + 20, clientY: top + 20, bubbles: true, cancelable: true };
+      node.dispatchEvent(new DragEvent("drop", { dataTransfer: data, ...where }));
+    },
+    { name, type, base64 },
+  );
+const DOT =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+test("images stay where they are while one writes on", async () => {
+  await page.keyboard.press("r");
+  await drop("one.png", "image/png", DOT);
+  await expect.poll(() => composer(page).locator("img[src]").count()).toBe(1);
+  await page.keyboard.type("Between");
+  await drop("two.png", "image/png", DOT);
+  await expect.poll(() => composer(page).locator("img[src]").count()).toBe(2);
+  await page.keyboard.type("after");
+  await send();
+  await expect
+    .poll(async () => (await lastMessage())?.content)
+    .toMatch(/^!\[one\.png\]\(\S+\)\s+Between\s*!\[two\.png\]\(\S+\)\s+after$/);
+});
+
+test("a file that is no image is refused by its name", async () => {
+  await page.keyboard.press("r");
+  await page.keyboard.type("See the report.");
+  await drop("report.pdf", "application/pdf", "");
+  const notices = page.getByRole("region", { name: "Notices" });
+  await notices.getByText(/Only images can be added.*report\.pdf/).waitFor();
+  expect(await composer(page).textContent()).toBe("See the report.");
+});
+
+test("a ticket with something that was begun is marked in the list until it is sent", async () => {
+  await page.keyboard.press("r");
+  await page.keyboard.type("Not ready");
+  await row(page, "Willa Writes").first().getByText("Draft").waitFor();
+  await send();
+  await row(page, "Willa Writes").first().getByText("Draft").waitFor({ state: "detached" });
 });
 
 test("a menu of macros is left with Escape, and the text stays", async () => {

@@ -23,6 +23,7 @@ export const SHORTCUTS: Record<string, Shortcut[]> = {
     { id: "priority", title: "Priority …", keys: "p" },
     { id: "status", title: "Status …", keys: "shift+s" },
     { id: "merge", title: "Merge into another ticket …", keys: "m" },
+    { id: "undo", title: "Undo what was done last", keys: "z" },
   ],
   "Suggested reply": [
     { id: "suggest", title: "Suggest a reply", keys: "w" },

@@ -1,6 +1,7 @@
 /** Where we are. The address bar is the only place that knows; everything here follows it, the back button included. */
 import { pages, type PageEntry } from "~/pages";
 import { match, type Params } from "./routes.ts";
+import { unsaved } from "./unsaved.svelte";
 
 interface Place {
   page: PageEntry | null;
@@ -11,6 +12,8 @@ interface Place {
 
 class Router {
   #url = $state.raw(new URL(window.location.href));
+  /** The place of our page among those the back button knows: tells how far a step of it was. */
+  #index = indexOf(window.history.state) ?? 0;
   readonly #place: Place = $derived(resolve(this.#url));
 
   get page() {
@@ -32,7 +35,8 @@ class Router {
 
   /** Follows the address bar, and links to our own pages. Returns how to stop. */
   start(): () => void {
-    const onPop = () => (this.#url = new URL(window.location.href));
+    window.history.replaceState({ index: this.#index }, "");
+    const onPop = () => this.#pop();
     const onClick = (event: MouseEvent) => this.#click(event);
     window.addEventListener("popstate", onPop);
     document.addEventListener("click", onClick);
@@ -42,12 +46,16 @@ class Router {
     };
   }
 
-  /** Goes to an address of ours. `replace`: without a step for the back button. */
+  /** Goes to an address of ours; first asks who would lose something. `replace`: without a step for the back button. */
   go(to: string, { replace = false } = {}) {
     const url = new URL(to, window.location.href);
     if (url.href === this.#url.href) return;
-    if (replace) window.history.replaceState(null, "", url);
-    else window.history.pushState(null, "", url);
+    if (this.#loses(url)) {
+      unsaved.ask(() => this.go(url.href, { replace }));
+      return;
+    }
+    if (replace) window.history.replaceState({ index: this.#index }, "", url);
+    else window.history.pushState({ index: (this.#index += 1) }, "", url);
     this.#url = url;
   }
 
@@ -61,6 +69,28 @@ class Router {
     this.go(url.href, { replace });
   }
 
+  /** The browser has gone back or forward already. If something would be lost, it comes back, and one is asked. */
+  #pop() {
+    const url = new URL(window.location.href);
+    if (url.href === this.#url.href) return;
+    // An entry that is not of our making is a new one, such as an anchor that was typed.
+    const index = indexOf(window.history.state) ?? this.#index + 1;
+    const steps = index - this.#index;
+    if (steps !== 0 && this.#loses(url)) {
+      window.history.go(-steps);
+      unsaved.ask(() => window.history.go(steps));
+      return;
+    }
+    window.history.replaceState({ index }, "");
+    this.#index = index;
+    this.#url = url;
+  }
+
+  /** Within a page, such as from one filter to another, its forms stay. */
+  #loses(url: URL): boolean {
+    return url.pathname !== this.#url.pathname && unsaved.isAny;
+  }
+
   #click(event: MouseEvent) {
     const isPlain = !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
     if (event.defaultPrevented || event.button !== 0 || !isPlain) return;
@@ -71,6 +101,11 @@ class Router {
     event.preventDefault();
     this.go(url.href);
   }
+}
+
+function indexOf(state: unknown): number | null {
+  const index = (state as { index?: unknown } | null)?.index;
+  return typeof index === "number" ? index : null;
 }
 
 function resolve(url: URL): Place {

@@ -4,6 +4,7 @@
  */
 import { SvelteMap } from "svelte/reactivity";
 import * as api from "~/api/drafts";
+import type { MacroActions } from "~/api/macros";
 import { ApiError } from "~/api/client";
 import { keep, kept } from "~/lib/storage";
 
@@ -14,18 +15,40 @@ const PREFIX = "thicket.draft";
 interface Local {
   text: string;
   at: number;
+  /** What is done to the ticket when it is sent. */
+  actions?: MacroActions;
 }
 
 export type DraftKind = "reply" | "note";
 
 class Drafts {
   readonly #texts = new SvelteMap<string, string>();
+  readonly #actions = new SvelteMap<string, MacroActions>();
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #asked = new Set<string>();
 
   textOf(project: number, ticket: string, kind: DraftKind): string {
     const id = idOf(project, ticket, kind);
     return this.#texts.get(id) ?? kept<Local | null>(id, null)?.text ?? "";
+  }
+
+  /** What is done to the ticket with it, once it is sent. Only this browser knows. */
+  actionsOf(project: number, ticket: string, kind: DraftKind): MacroActions {
+    const id = idOf(project, ticket, kind);
+    return this.#actions.get(id) ?? kept<Local | null>(id, null)?.actions ?? {};
+  }
+
+  setActions(project: number, ticket: string, kind: DraftKind, actions: MacroActions) {
+    const id = idOf(project, ticket, kind);
+    this.#actions.set(id, actions);
+    this.#keep(id, this.textOf(project, ticket, kind), Date.now());
+  }
+
+  /** Whether something was begun here that is not sent. */
+  has(project: number, ticket: string): boolean {
+    return (
+      this.textOf(project, ticket, "reply") !== "" || this.textOf(project, ticket, "note") !== ""
+    );
   }
 
   /** What one was at in a ticket: a note if there is nothing but that, else the reply. */
@@ -37,7 +60,9 @@ class Drafts {
   set(project: number, ticket: string, kind: DraftKind, text: string) {
     const id = idOf(project, ticket, kind);
     this.#texts.set(id, text);
-    keep(id, text ? { text, at: Date.now() } : null);
+    // What a macro does goes with its text.
+    if (text.trim() === "") this.#actions.set(id, {});
+    this.#keep(id, text, Date.now());
     this.#save(project, ticket, kind, SAVE_MS);
   }
 
@@ -53,12 +78,17 @@ class Drafts {
     const isNewer = savedAt !== null && (!here || savedAt > here.at);
     if (isNewer && draft?.content) {
       this.#texts.set(id, draft.content);
-      keep(id, { text: draft.content, at: savedAt });
+      this.#keep(id, draft.content, savedAt);
     } else if (here && here.text !== draft?.content) {
       // It was written, and the page was gone before the server had it.
       this.#texts.set(id, here.text);
       this.#save(project, ticket, kind, 0);
     }
+  }
+
+  #keep(id: string, text: string, at: number) {
+    const actions = this.#actions.get(id) ?? kept<Local | null>(id, null)?.actions ?? {};
+    keep(id, text ? { text, at, actions } : null);
   }
 
   #save(project: number, ticket: string, kind: DraftKind, waitMs: number) {

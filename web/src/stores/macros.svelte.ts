@@ -1,7 +1,7 @@
 /** Prepared replies, and what their variables stand for. */
 import * as api from "~/api/macros";
-import type { Macro } from "~/api/macros";
-import type { Ticket } from "~/api/tickets";
+import type { Macro, MacroActions } from "~/api/macros";
+import type { Ticket, TicketChange } from "~/api/tickets";
 import { customerName } from "~/lib/tickets";
 
 class Macros {
@@ -26,6 +26,19 @@ export function fill(content: string, ticket: Ticket, agent: { name: string; fir
     "agent.first_name": agent.firstName,
   };
   return content.replace(/\{\{\s*([\w.]+)\s*\}\}/g, (whole, name: string) => values[name] ?? whole);
+}
+
+/** What two macros after one another do: of what both set the later counts, and the tags of both are given. */
+export function together(first: MacroActions, second: MacroActions): MacroActions {
+  const tags = [...new Set([...(first.tags ?? []), ...(second.tags ?? [])])].sort();
+  return { ...first, ...second, ...(tags.length > 0 && { tags }) };
+}
+
+/** What actions change of a ticket as it is now: its own tags stay. */
+export function changeOf(actions: MacroActions, ticket: Ticket): TicketChange {
+  const { tags, ...others } = actions;
+  if (!tags?.length) return others;
+  return { ...others, tags: [...new Set([...ticket.tags, ...tags])].sort() };
 }
 
 export const macros = new Macros();

@@ -1,5 +1,6 @@
 /** Replies on their way. They are kept in the browser until the server has them, also over a reload. */
-import type { NewReply, Status } from "~/api/tickets";
+import type { MacroActions } from "~/api/macros";
+import type { NewReply } from "~/api/tickets";
 import { keep, kept } from "~/lib/storage";
 
 export interface Outgoing {
@@ -8,8 +9,8 @@ export interface Outgoing {
   project: number;
   ticketId: string;
   reply: NewReply;
-  /** The status that the ticket gets afterwards. */
-  then: Status | null;
+  /** What is done to the ticket afterwards. */
+  then: MacroActions;
   /** The last message of others that was there when it was sent, and so was known. */
   seen: string | null;
   state: "sending" | "failed";
@@ -28,7 +29,7 @@ class Outbox {
     project: number,
     ticketId: string,
     reply: NewReply,
-    then: Status | null,
+    then: MacroActions,
     seen: string | null,
   ): Outgoing {
     const item: Outgoing = {

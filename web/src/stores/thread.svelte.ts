@@ -2,13 +2,17 @@
 import * as activityApi from "~/api/activity";
 import type { Activity } from "~/api/activity";
 import { ApiError, explain, isAbort, NetworkError } from "~/api/client";
+import type { MacroActions } from "~/api/macros";
 import * as api from "~/api/tickets";
-import type { NewReply, Status, Ticket, TicketMessage } from "~/api/tickets";
+import type { NewReply, Ticket, TicketMessage } from "~/api/tickets";
+import { announce } from "~/lib/announce.svelte";
+import { changeOf } from "./macros.svelte";
 import { outbox, type Outgoing } from "./outbox.svelte";
 import { presence, type Viewer } from "./presence.svelte";
 import { fullName } from "./assignees.svelte";
 import { session } from "./session.svelte";
 import { tickets } from "./tickets.svelte";
+import { toasts } from "./toasts.svelte";
 
 /** Messages that are read at once. */
 const PAGE = 200;
@@ -168,9 +172,9 @@ class Thread {
 
   /**
    * Sends a reply or a note. It shows at once; if it cannot be sent, it stays where it is, with what went wrong and a way to
-   * try again. `then` is set as the ticket's status afterwards.
+   * try again. `then` is done to the ticket afterwards.
    */
-  send(reply: NewReply, then: Status | null = null): Promise<void> {
+  send(reply: NewReply, then: MacroActions = {}): Promise<void> {
     if (!this.id) return Promise.resolve();
     return this.deliver(outbox.add(this.#project, this.id, reply, then, this.lastByOther));
   }
@@ -190,7 +194,8 @@ class Thread {
       const sent = await api.reply(item.project, item.ticketId, item.reply, item.localId);
       this.#arrived(item.ticketId, sent);
       outbox.remove(item.localId);
-      if (item.then) await tickets.update(item.project, item.ticketId, { status: item.then });
+      announce(item.reply.is_private ? "Note added" : "Reply sent");
+      void this.#act(item);
     } catch (error) {
       // Without a network nothing has left the browser, this time.
       const isOffline = error instanceof NetworkError && wasOffline && !navigator.onLine;
@@ -198,6 +203,21 @@ class Thread {
         state: "failed",
         error: isOffline ? "You are offline." : explain(error),
         isUnsure: isOffline ? item.isUnsure : error instanceof NetworkError,
+      });
+    }
+  }
+
+  /** Does to the ticket what goes with what was sent. */
+  async #act(item: Outgoing): Promise<void> {
+    const { project, ticketId, then } = item;
+    if (Object.keys(then).length === 0) return;
+    try {
+      const ticket = tickets.find(ticketId) ?? (await api.find(project, ticketId));
+      await tickets.update(project, ticketId, changeOf(then, ticket));
+    } catch (error) {
+      toasts.show(`Sent, but the ticket was not changed: ${explain(error)}`, {
+        tone: "danger",
+        action: { label: "Try again", run: () => void this.#act(item) },
       });
     }
   }

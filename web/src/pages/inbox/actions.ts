@@ -23,7 +23,7 @@ export async function change(project: number, ids: string[], wanted: TicketChang
   if (done.length > 0) {
     const text = describe(done, wanted);
     announce(text);
-    toasts.show(text, { action: wayBack(project, done, wanted) });
+    toasts.showDone(text, wayBack(project, done, wanted));
   }
   complain(project, failed, wanted);
 }
@@ -40,19 +40,19 @@ export async function promise(project: number, ids: string[], span: OfficeSpan):
     const due = done.length === 1 ? tickets.find(only.id)?.sla_due_at : null;
     const text = `${nameOf(done)} due ${due ? until(due) : `in ${officeSpanWords(span)}`}`;
     announce(text);
-    toasts.show(text, { action: wayBack(project, done, { sla_due_at: null }) });
+    toasts.showDone(text, wayBack(project, done, { sla_due_at: null }));
   }
   const [first] = failed.values();
   if (first) toasts.show(`Not changed: ${explain(first)}`, { tone: "danger" });
 }
 
-/** Offers to undo what has just been done: to the tickets that are as it left them, and not to what others changed since. */
-function wayBack(project: number, before: Ticket[], wanted: TicketChange) {
+/** Undoes what has just been done: to the tickets that are as it left them, and not to what others changed since. */
+function wayBack(project: number, before: Ticket[], wanted: TicketChange): () => void {
   const steps = before.map((ticket) => {
     const back = opposite(ticket, wanted);
     return { id: ticket.id, back, left: valuesOf(ticket.id, back) };
   });
-  const run = async () => {
+  const undo = async () => {
     const untouched = steps.filter(({ id, back, left }) => valuesOf(id, back) === left);
     const failed = await all(untouched, ({ id, back }) => tickets.update(project, id, back));
     const [first] = failed.values();
@@ -62,7 +62,7 @@ function wayBack(project: number, before: Ticket[], wanted: TicketChange) {
       toasts.show(`Not undone for ${count(overtaken)}: somebody has changed that since.`);
     else announce("Undone");
   };
-  return { label: "Undo", run: () => void run() };
+  return () => void undo();
 }
 
 /** What a ticket has now where a change would change it, to be compared. */
@@ -85,18 +85,8 @@ export async function tagMany(
       action === "add"
         ? `Tagged ${count(updated.length)} “${tag}”`
         : `Tag “${tag}” taken from ${count(updated.length)}`;
-    toasts.show(words, {
-      action: {
-        label: "Undo",
-        run: () =>
-          void tagMany(
-            project,
-            updated.map((one) => one.id),
-            back,
-            tag,
-          ),
-      },
-    });
+    const changed = updated.map((one) => one.id);
+    toasts.showDone(words, () => void tagMany(project, changed, back, tag));
   } catch (error) {
     toasts.show(`Not tagged: ${explain(error)}`, { tone: "danger" });
   }
@@ -159,6 +149,18 @@ function describe(done: Ticket[], wanted: TicketChange): string {
   if (wanted.priority === null) return `${what}: no priority`;
   if (wanted.assignee === null) return `${what} unassigned`;
   if (wanted.assignee) return `${what} assigned to ${assignees.nameOf(wanted.assignee)}`;
-  if (wanted.tags) return `${what}: tags changed`;
+  if (wanted.tags) return `${what}: ${tagWords(done, wanted.tags)}`;
   return `${what} changed`;
+}
+
+/** Which tags came and went, where it is one ticket's. */
+function tagWords([ticket, ...others]: Ticket[], tags: string[]): string {
+  if (!ticket || others.length > 0) return "tags changed";
+  const list = (names: string[]) => names.map((name) => `“${name}”`).join(", ");
+  const added = tags.filter((tag) => !ticket.tags.includes(tag));
+  const removed = ticket.tags.filter((tag) => !tags.includes(tag));
+  const words = [];
+  if (added.length > 0) words.push(`tagged ${list(added)}`);
+  if (removed.length > 0) words.push(`no longer tagged ${list(removed)}`);
+  return words.join(", ");
 }

@@ -4,6 +4,7 @@ import { SHORTCUTS } from "~/lib/shortcuts";
 import { macros } from "~/stores/macros.svelte";
 import { session } from "~/stores/session.svelte";
 import { ticketList } from "~/stores/ticket-list.svelte";
+import { toasts } from "~/stores/toasts.svelte";
 import { inboxCommands } from "./commands";
 import { suggested } from "./suggestion.svelte";
 
@@ -31,6 +32,7 @@ test("every key of the inbox is in the sheet of keys, also when no ticket is ope
   session.me = { id: 1 } as typeof session.me;
   suggested.state = "there";
   ticketList.chosen = new Set();
+  toasts.showDone("#1: resolved", nothing);
   const offered = [...inboxCommands(scene()), ...inboxCommands(scene(ticket))];
   ticketList.chosen = new Set(["one"]);
   offered.push(...inboxCommands(scene()));

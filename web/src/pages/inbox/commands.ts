@@ -9,6 +9,7 @@ import type { Command } from "~/stores/commands.svelte";
 import { macros } from "~/stores/macros.svelte";
 import { session } from "~/stores/session.svelte";
 import { ticketList } from "~/stores/ticket-list.svelte";
+import { toasts } from "~/stores/toasts.svelte";
 import { change } from "./actions";
 import { pickers, type PickerKind } from "./pickers.svelte";
 import { suggested } from "./suggestion.svelte";
@@ -33,7 +34,22 @@ export interface InboxScene {
 }
 
 export function inboxCommands(scene: InboxScene): Command[] {
-  return [...working(scene), ...moving(scene)];
+  return [...working(scene), ...moving(scene), ...undoing()];
+}
+
+function undoing(): Command[] {
+  const { wayBack } = toasts;
+  if (!wayBack) return [];
+  return [
+    {
+      id: "undo",
+      title: `Undo: ${wayBack.what}`,
+      group: "What was done last",
+      icon: "refresh",
+      keys: ["z"],
+      run: wayBack.run,
+    },
+  ];
 }
 
 function moving({ move, back, ticket, toggleRail }: InboxScene): Command[] {

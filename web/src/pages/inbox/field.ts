@@ -29,7 +29,5 @@ export interface FieldProps {
   onready: (field: Field) => void;
 }
 
-/** The images among what was pasted or dropped. */
-export function imagesOf(data: DataTransfer | null): File[] {
-  return [...(data?.files ?? [])].filter((file) => file.type.startsWith("image/"));
-}
+/** The files among what was pasted or dropped. Whatever they are, they are taken: a browser would leave the page for them. */
+export const filesOf = (data: DataTransfer | null): File[] => [...(data?.files ?? [])];
