@@ -94,7 +94,7 @@ impl Page {
 }
 
 /// A whole number; one that is too big for 64 bits counts as the biggest.
-fn whole(text: &str) -> Option<i64> {
+pub(crate) fn whole(text: &str) -> Option<i64> {
     let text = text.trim();
     match text.parse::<i64>() {
         Ok(number) => Some(number),

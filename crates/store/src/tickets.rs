@@ -25,7 +25,7 @@ pub(crate) mod visitors;
 mod tests;
 
 pub use background::{erase_deleted, tell_due_dates, wake_snoozed};
-pub use bulk::{BulkTags, TagAction, set_status, set_tags};
+pub use bulk::{BulkTags, Skipped, TagAction, set_status, set_tags};
 pub use external::{Outcome, update_from_outside};
 pub use feedback::{Feedback, note_feedback};
 pub use list::{count, count_many, list, list_merged_into, names_of_assignees};
@@ -108,6 +108,9 @@ pub async fn create(c: &Conn, scene: &Scene, new: NewTicket) -> Result<Ticket, W
     rows::insert(c, &ticket).await?;
     let mut log = Log::new(scene);
     log.created(&ticket);
+    if ticket.assignee.is_some() {
+        log.assigned(c, &ticket, None).await?;
+    }
     log.write(c).await?;
     let mut totals = Totals::new(scene.project);
     totals.add(&ticket);

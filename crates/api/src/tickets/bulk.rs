@@ -9,7 +9,7 @@ use model::fields::{Fields, Text, UuidKind};
 use model::tickets::{Status, TAG_MAX, TAGS_MAX, TicketKey, normal_tags};
 use model::{TicketId, tickets as rules};
 use serde_json::json;
-use store::tickets::{self, TagAction};
+use store::tickets::{self, Skipped, TagAction};
 
 /// Tickets that may be changed at once.
 const IDS_MAX: usize = 500;
@@ -100,9 +100,15 @@ pub(super) async fn update_tags(mut call: Call) -> Result<Response, ApiError> {
     let updated: Vec<_> = updated
         .map(|(id, tags)| json!({"id": id, "tags": tags}))
         .collect();
-    let skipped = done.skipped.into_iter().filter_map(|place| ids.get(place));
+    let skipped = done.skipped.into_iter();
     let skipped: Vec<_> = skipped
-        .map(|id| json!({"id": id, "reason": "Not found or no edit access"}))
+        .filter_map(|(place, why)| {
+            let reason = match why {
+                Skipped::Missing => "Not found or no edit access".to_owned(),
+                Skipped::TooManyTags => format!("It would have more than {TAGS_MAX} tags"),
+            };
+            Some(json!({"id": ids.get(place)?, "reason": reason}))
+        })
         .collect();
     Ok(Json(json!({"updated": updated, "skipped": skipped})).into_response())
 }

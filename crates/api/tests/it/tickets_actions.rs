@@ -9,6 +9,7 @@ on_both_engines! {
     many_tickets_move_to_a_status_at_once,
     a_broken_bulk_change_is_refused,
     tags_are_added_removed_and_set_on_many,
+    a_ticket_that_would_have_too_many_tags_is_passed_over,
     a_ticket_is_merged_into_another,
     what_cannot_be_merged_is_refused,
     viewers_see_each_other_and_fade,
@@ -193,6 +194,30 @@ async fn tags_are_added_removed_and_set_on_many(setup: Setup) {
         assert_eq!(desk.peek(&one).await["tags"], first);
     }
     assert_eq!(desk.numbers("tags=[\"a\",\"b\",\"c\",\"z\"]").await, [0; 0]);
+}
+
+async fn a_ticket_that_would_have_too_many_tags_is_passed_over(setup: Setup) {
+    let desk = Desk::new(setup).await;
+    let many: Vec<_> = (0..100).map(|n| format!("tag{n:03}")).collect();
+    let full = desk.add(json!({"tags": many})).await;
+    let other = desk.add(json!({})).await;
+    let body = json!({"ids": [full["id"], other["id"]], "action": "add", "tags": ["one more"]});
+    let done = post(&desk, "bulk_update_tags/", body)
+        .await
+        .expect(200)
+        .json;
+    let expected = json!([{"id": other["id"], "tags": ["one more"]}]);
+    assert_eq!(done["updated"], expected);
+    let reason = "It would have more than 100 tags";
+    let expected = json!([{"id": full["id"], "reason": reason}]);
+    assert_eq!(done["skipped"], expected);
+    assert_eq!(desk.peek(&full).await["tags"], json!(many));
+    let body = json!({"ids": [full["id"]], "action": "add", "tags": [many[7]]});
+    let done = post(&desk, "bulk_update_tags/", body)
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(done["skipped"], json!([]), "it has that tag already");
 }
 
 async fn merge(desk: &Desk, source: &Value, target: &Value) -> Reply {

@@ -278,6 +278,12 @@ async fn a_ticket_is_assigned_reassigned_and_freed(setup: Setup) {
         .json;
     assert_eq!(freed["assignee"], Value::Null);
 
+    desk.later(1);
+    let to_user = json!({"assignee": {"type": "user", "id": user}});
+    let born = desk.add(to_user).await;
+    let activity = desk.activity(&born).await;
+    assert!(activity.iter().any(|one| one["activity"] == "assigned"));
+
     let events = desk.events_of("$conversation_ticket_assigned").await;
     let shown: Vec<_> = events
         .iter()
@@ -288,7 +294,8 @@ async fn a_ticket_is_assigned_reassigned_and_freed(setup: Setup) {
         [
             (json!("user"), json!(user.to_string())),
             (json!("role"), role["id"].clone()),
-            (Value::Null, Value::Null)
+            (Value::Null, Value::Null),
+            (json!("user"), json!(user.to_string()))
         ]
     );
     let log = desk.activity(&made).await;

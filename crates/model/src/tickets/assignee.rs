@@ -2,6 +2,7 @@
 
 use crate::error::{Code, FieldError};
 use crate::fields::UuidKind;
+use crate::pagination::whole;
 use crate::{RoleId, UserId};
 use serde_json::{Value, json};
 use std::fmt;
@@ -74,10 +75,11 @@ impl Assignee {
         }
     }
 
-    /// Reads what [`fmt::Display`] writes; also what the list's filter takes.
+    /// Reads what [`fmt::Display`] writes; also what the list's filter takes. A number that is too large for an id is that
+    /// of nobody, and not malformed.
     pub fn from_word(word: &str) -> Option<Self> {
         match word.split_once(':')? {
-            ("user", id) => Some(Self::User(UserId(id.parse().ok()?))),
+            ("user", id) => Some(Self::User(UserId(whole(id)?))),
             ("role", id) => Some(Self::Role(RoleId(UuidKind::parse(id)?))),
             _ => None,
         }

@@ -86,6 +86,8 @@ fn filters_ignore_what_they_do_not_understand() {
     ] {
         assert_eq!(filters(query), Filters::default(), "{query}");
     }
+    let nobody = filters("assignee=user:99999999999999999999");
+    assert_eq!(nobody.assignees, [Some(Assignee::User(UserId(i64::MAX)))]);
     let long = format!("search={}", "a".repeat(201));
     assert_eq!(filters(&long).search, None);
 }

@@ -6,8 +6,8 @@ use super::{Scene, find, find_for_update};
 use super::{reply_jobs, rows};
 use crate::{Conn, Result};
 use model::TicketId;
-use model::tickets::{Status, Ticket, TicketChange, TicketKey, normal_tags};
-use std::collections::BTreeMap;
+use model::tickets::{Status, TAGS_MAX, Ticket, TicketChange, TicketKey, normal_tags};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be done with tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,17 @@ pub enum TagAction {
 pub struct BulkTags {
     /// The tickets with their tags now, in the order asked for.
     pub updated: Vec<(TicketId, Vec<String>)>,
-    /// Places in the request of those that there are not.
-    pub skipped: Vec<usize>,
+    /// Places in the request of those that were passed over, and why.
+    pub skipped: Vec<(usize, Skipped)>,
+}
+
+/// Why a ticket's tags were left as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skipped {
+    /// There is no such ticket.
+    Missing,
+    /// It would have more than [`TAGS_MAX`].
+    TooManyTags,
 }
 
 /// Moves tickets to a status; gives those that were in another, in the order asked for. Unknown ones are passed
@@ -78,6 +87,10 @@ pub async fn set_tags(
     }
     let ids: Vec<TicketId> = named.iter().flatten().copied().collect();
     let mut tickets = lock_all(c, scene, &ids).await?;
+    let full = tickets.extract_if(.., |_, ticket| {
+        combined(&ticket.tags, action, tags).len() > TAGS_MAX
+    });
+    let full: BTreeSet<TicketId> = full.map(|(id, _)| id).collect();
     apply(c, scene, &mut tickets, |ticket| TicketChange {
         tags: Some(combined(&ticket.tags, action, tags)),
         ..TicketChange::default()
@@ -92,7 +105,15 @@ pub async fn set_tags(
                     done.updated.push(entry);
                 }
             }
-            None => done.skipped.push(place),
+            None => {
+                let is_full = id.is_some_and(|id| full.contains(&id));
+                let why = if is_full {
+                    Skipped::TooManyTags
+                } else {
+                    Skipped::Missing
+                };
+                done.skipped.push((place, why));
+            }
         }
     }
     Ok(done)
