@@ -1,7 +1,15 @@
 /** What a project's people see and set besides tickets: who did what, office hours, secrets, and who is away. */
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { closeWindow, expectAccessible, launch, signIn, signInAs } from "./browser.ts";
+import {
+  closeWindow,
+  expectAccessible,
+  fillSignIn,
+  launch,
+  openWindow,
+  signIn,
+  signInAs,
+} from "./browser.ts";
 import { Server } from "./server.ts";
 import { MailServer } from "./smtp.ts";
 
@@ -243,4 +251,40 @@ test("the last admin stays, and is told what to do about it", async () => {
   await dialog.getByRole("button", { name: "Cancel" }).click();
   await page.reload();
   await page.getByText("You are an admin.").waitFor();
+});
+
+test("a mail that waits says until when", async () => {
+  post.answer = "451 come back later";
+  const mail = await openMail("patient@example.com");
+  await mail.getByText("it is given up then").waitFor();
+  expect(await page.getByText("this server seems to have no mail server").count()).toBe(0);
+});
+
+test("an earlier secret is offered to be dropped only where there is one", async () => {
+  await open("widget");
+  const drop = page.getByRole("button", { name: "Drop it" });
+  await page.getByRole("button", { name: "Make a new secret" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Make it" }).click();
+  await drop.waitFor();
+  await page.reload();
+  await drop.click();
+  await drop.waitFor({ state: "detached" });
+  const log = page.waitForResponse(/activity_log/);
+  await page.reload();
+  await page.getByRole("button", { name: "Make a new secret" }).waitFor();
+  await log;
+  expect(await drop.count()).toBe(0);
+});
+
+test("a member who comes to a page for admins is told so, and led on", async () => {
+  const them = await openWindow(browser, server, { bypassCSP: true });
+  await fillSignIn(them, await server.join("mel@example.com", "Mel Member"));
+  await them.waitForURL(/\/project\//);
+  await them.goto("/project/1/settings/outbox");
+  await them.getByRole("heading", { name: "Outbox" }).waitFor();
+  await them.getByText("Only admins can see this").waitFor();
+  await expectAccessible(them);
+  await them.getByRole("link", { name: "Who is an admin?" }).click();
+  await them.getByRole("heading", { name: "Members and roles" }).waitFor();
+  await closeWindow(them);
 });

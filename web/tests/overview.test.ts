@@ -47,3 +47,9 @@ test("the table can be downloaded", async () => {
   ]);
   expect(download.suggestedFilename()).toMatch(/^statistics-.*\.csv$/);
 });
+
+test("what changed is compared only where there is something to compare with", async () => {
+  await page.goto("/project/1/overview?from=2001-01-02&to=2001-01-03");
+  await page.getByText("Days are counted in").waitFor();
+  expect(await page.getByText("Changes are against").count()).toBe(0);
+});

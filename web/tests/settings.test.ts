@@ -1,5 +1,5 @@
 import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   closeWindow,
   expectAccessible,
@@ -7,6 +7,7 @@ import {
   launch,
   openWindow,
   signIn,
+  signInAs,
 } from "./browser.ts";
 import { Server } from "./server.ts";
 
@@ -143,4 +144,148 @@ test("signing out everywhere ends every session", async () => {
   await there.waitForURL(/signin/);
   await closeWindow(here);
   await closeWindow(there);
+});
+
+describe("unsaved settings", () => {
+  const dialog = () => page.getByRole("dialog", { name: "Leave without saving?" });
+  const stay = () => dialog().getByRole("button", { name: "Stay" });
+
+  /** Changes a name that is not saved, on a page that one can go back from. */
+  async function change() {
+    await open("data");
+    await page.getByRole("link", { name: "General" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("Not saved");
+  }
+
+  test.each([
+    { how: "by another section", leave: () => page.getByRole("link", { name: "Macros" }).click() },
+    { how: "by the side bar", leave: () => page.getByRole("link", { name: "Overview" }).click() },
+    { how: "by the browser's back", leave: () => page.goBack() },
+  ])("are not lost $how without a question", async ({ leave }) => {
+    await change();
+    await leave();
+    await stay().waitFor();
+    await expect.poll(() => stay().evaluate((it) => it === document.activeElement)).toBe(true);
+    await expectAccessible(page);
+    await page.keyboard.press("Enter");
+    await dialog().waitFor({ state: "detached" });
+    await page.waitForURL(/settings\/general$/);
+    expect(await page.getByLabel("Name", { exact: true }).inputValue()).toBe("Not saved");
+
+    await leave();
+    await dialog().getByRole("button", { name: "Leave" }).click();
+    await page.waitForURL((url) => !url.pathname.endsWith("/general"));
+    await dialog().waitFor({ state: "detached" });
+  });
+
+  test("are asked about by the browser when the page is closed or loaded again", async () => {
+    await change();
+    const asked = page.waitForEvent("dialog");
+    const reloaded = page.reload();
+    const question = await asked;
+    expect(question.type()).toBe("beforeunload");
+    await question.accept();
+    await reloaded;
+  });
+
+  test("are not asked about once they are saved or discarded", async () => {
+    await change();
+    await page.getByRole("button", { name: "Discard" }).click();
+    await page.goBack();
+    await page.getByRole("heading", { name: "Export and backup" }).waitFor();
+    await page.goForward();
+    await page.getByLabel("Name", { exact: true }).fill("Saved");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved.").first().waitFor();
+    await page.getByRole("link", { name: "Macros" }).click();
+    await page.getByRole("heading", { name: "Macros" }).waitFor();
+    expect(await dialog().count()).toBe(0);
+  });
+
+  test("keep nobody who is signed out meanwhile", async () => {
+    const theirs = await signInAs(
+      browser,
+      server,
+      await server.join("out@example.com", "Otto Outside"),
+    );
+    await theirs.goto("/project/1/settings/account");
+    await theirs.getByLabel("First name").fill("Changed");
+    await theirs.getByRole("button", { name: "Sign out everywhere" }).click();
+    await theirs.waitForURL(/signin/);
+    await theirs.getByLabel("E-mail").waitFor();
+    expect(await theirs.getByRole("dialog").count()).toBe(0);
+    await closeWindow(theirs);
+  });
+});
+
+test("what a new key lacks is said at its field when one tries to make it", async () => {
+  await open("api-keys");
+  await page.getByRole("button", { name: "New key" }).click();
+  const make = page.getByRole("button", { name: "Make the key" });
+  await make.click();
+  const label = page.getByLabel("What is it for?");
+  await expect.poll(() => label.evaluate((it) => it === document.activeElement)).toBe(true);
+  await expect.poll(() => label.getAttribute("aria-describedby")).toBe("label-missing");
+  await expectAccessible(page);
+  await label.fill("Two steps");
+  await make.click();
+  const everything = page.getByLabel("Everything you may do");
+  await expect.poll(() => everything.evaluate((it) => it === document.activeElement)).toBe(true);
+  await page.getByText("It may do nothing yet").waitFor();
+  await everything.check();
+  await make.click();
+  await page.getByLabel("The key").waitFor();
+});
+
+test("a new article begins at its title", async () => {
+  await open("articles/new");
+  const title = page.getByLabel("Title");
+  await expect.poll(() => title.evaluate((it) => it === document.activeElement)).toBe(true);
+});
+
+test("the time zone says what time it is there, and a zone that there is not is told at once", async () => {
+  await open("general");
+  const zone = page.getByLabel("Time zone");
+  await zone.fill("Asia/Tokyo");
+  await page.getByText(/It is .+ there\./).waitFor();
+  await zone.fill("Atlantis");
+  await page.getByLabel("Name", { exact: true }).focus();
+  await page.getByText("There is no time zone “Atlantis”.").waitFor();
+  expect(await zone.getAttribute("aria-invalid")).toBe("true");
+  expect(await zone.getAttribute("aria-describedby")).toContain("timezone-error");
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Discard" }).click();
+});
+
+test("the snippet's page says that the widget is off, and that the SDK is missing", async () => {
+  await server.call("PATCH", "/api/projects/1/", { widget_enabled: false });
+  await open("widget");
+  await page.getByText("The widget is switched off").waitFor();
+  await page.getByText("The browser SDK is not on this server yet").waitFor();
+  await expectAccessible(page);
+  await server.call("PATCH", "/api/projects/1/", { widget_enabled: true });
+  await page.reload();
+  await page.getByText("The browser SDK is not on this server yet").waitFor();
+  expect(await page.getByText("The widget is switched off").count()).toBe(0);
+});
+
+test.each([
+  { where: "/project/999/inbox", title: "There is no such project" },
+  { where: "/project/nobody/settings", title: "There is no such project" },
+  { where: "/project/1/nowhere", title: "There is no such page" },
+])("$where says what is wrong, and leads home", async ({ where, title }) => {
+  await page.goto(where);
+  await page.getByRole("heading", { name: title }).waitFor();
+  await expectAccessible(page);
+  await page.getByRole("link", { name: "Go to your inbox" }).click();
+  await page.waitForURL(/\/project\/1\/inbox/);
+});
+
+test("who forgot their password is told how to get a new one", async () => {
+  const outside = await openWindow(browser, server, { bypassCSP: true });
+  await outside.goto("/signin");
+  await outside.getByText("Forgot your password?").click();
+  await outside.getByText("thicket user create --password-stdin").waitFor();
+  await expectAccessible(outside);
+  await closeWindow(outside);
 });

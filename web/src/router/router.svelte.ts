@@ -72,7 +72,6 @@ class Router {
   /** The browser has gone back or forward already. If something would be lost, it comes back, and one is asked. */
   #pop() {
     const url = new URL(window.location.href);
-    if (url.href === this.#url.href) return;
     // An entry that is not of our making is a new one, such as an anchor that was typed.
     const index = indexOf(window.history.state) ?? this.#index + 1;
     const steps = index - this.#index;

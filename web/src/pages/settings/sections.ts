@@ -14,8 +14,8 @@ export interface Section {
   icon: IconName;
   /** Given {@link SectionProps}, of which it may take none. */
   load: () => Promise<{ default: Component<never> }>;
-  /** Only admins may look. */
-  forAdmins?: boolean;
+  /** Only admins may look, and why. */
+  forAdmins?: string;
 }
 
 export const groups: { label: string; sections: Section[] }[] = [
@@ -108,7 +108,7 @@ export const groups: { label: string; sections: Section[] }[] = [
         label: "Outbox",
         icon: "mail",
         load: () => import("./sections/Outbox.svelte"),
-        forAdmins: true,
+        forAdmins: "A mail may hold a link that opens a customer's tickets.",
       },
       {
         name: "data",
