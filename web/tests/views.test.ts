@@ -145,7 +145,6 @@ test("two agents on one ticket do not write over each other", async () => {
   await messages(page).locator(".note").getByText("From the other").waitFor({ timeout: 2_000 });
   // What is being written is not touched by what arrives.
   expect(await composer(page).textContent()).toBe("From the one");
-  await other.keyboard.press("Escape");
   await other.keyboard.press("p");
   await other.getByRole("option", { name: "High" }).click();
   const priority = page.getByRole("complementary").getByRole("button", { name: "High" });
