@@ -40,6 +40,8 @@ pub struct ApiConfig {
     pub traces: JoinTrace,
     /// Which status codes are answered where published contract and observed original differ.
     pub status_codes: StatusCodes,
+    /// Whether somebody sends the mails of the outbox.
+    pub is_mail_configured: bool,
 }
 
 /// Makes a span part of the caller's trace (`traceparent` and `tracestate`), and says which trace the span is part of.
@@ -57,6 +59,7 @@ impl Default for ApiConfig {
             rates: HashMap::new(),
             traces: JoinTrace(|_, parent, _| parent.map(|it| it.trace_id().to_owned())),
             status_codes: StatusCodes::Published,
+            is_mail_configured: false,
         }
     }
 }

@@ -74,6 +74,7 @@ pub use visit::Visit;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::routing::any;
 
 /// Every documented route. A new family of endpoints adds its line here.
 fn routes() -> Routes {
@@ -105,7 +106,8 @@ fn routes() -> Routes {
         .merge(statistics::routes())
 }
 
-/// Everything that the server answers, `pages` included: what it shows to browsers besides the API.
+/// Everything that the server answers, `pages` included: what it shows to browsers besides the API. Their fallback answers
+/// what no route outside `/api` matches.
 pub fn router(app: &App, pages: Router) -> Router {
     metrics::install();
     let inner = routes()
@@ -117,8 +119,8 @@ pub fn router(app: &App, pages: Router) -> Router {
         .merge(widget::router(app.clone()))
         .merge(external::router(app.clone()))
         .merge(remote_config::router(app.clone()))
-        .merge(pages)
-        .fallback(routing::fallback);
+        .route("/api/{*rest}", any(routing::fallback))
+        .merge(pages);
     Router::new()
         .fallback_service(inner)
         .layer(from_fn_with_state(app.clone(), edge::handle))

@@ -41,7 +41,7 @@ const NAME_MAX: usize = 200;
     security(("PersonalAPIKeyAuth" = ["project:read"]))
 )]
 async fn retrieve(call: Call) -> Result<Response, ApiError> {
-    Ok(Json(detail(call.project()?)).into_response())
+    Ok(Json(detail(&call.app, call.project()?)).into_response())
 }
 
 /// Change a project
@@ -98,7 +98,7 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
         })
         .await?;
     forget(&call.app, id);
-    Ok(Json(detail(&project)).into_response())
+    Ok(Json(detail(&call.app, &project)).into_response())
 }
 
 /// A changed project is changed here at once, elsewhere within a tenth of a second.
@@ -159,21 +159,25 @@ async fn generate_widget_token(call: Call) -> Result<Response, ApiError> {
         })
         .await?;
     forget(&call.app, id);
-    Ok(Json(detail(&project)).into_response())
+    Ok(Json(detail(&call.app, &project)).into_response())
 }
 
 /// The project as clients get it: settings beside the rest, and no secret.
-fn detail(project: &Project) -> Value {
-    let mut members = Map::new();
-    members.insert("id".to_owned(), json!(project.id));
-    members.insert("organization".to_owned(), json!(project.organization_id));
-    members.insert("name".to_owned(), json!(project.name));
-    members.insert("api_token".to_owned(), json!(project.public_token));
-    members.insert(
-        "widget_public_token".to_owned(),
-        json!(project.widget_token),
-    );
-    members.insert("created_at".to_owned(), json!(project.created_at));
+fn detail(app: &App, project: &Project) -> Value {
+    let own = [
+        ("id", json!(project.id)),
+        ("organization", json!(project.organization_id)),
+        ("name", json!(project.name)),
+        ("api_token", json!(project.public_token)),
+        ("widget_public_token", json!(project.widget_token)),
+        ("created_at", json!(project.created_at)),
+        ("has_secret_token_backup", json!(project.has_backup_secret)),
+        ("is_mail_configured", json!(app.config.is_mail_configured)),
+    ];
+    let mut members: Map<String, Value> = own
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
     let settings = project.settings.to_json();
     let mut conversations: Map<String, Value> = SETTINGS
         .iter()

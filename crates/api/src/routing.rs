@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use futures::future::BoxFuture;
@@ -310,17 +310,12 @@ fn metadata<'a>(template: &str, methods: impl Iterator<Item = &'a Method>) -> Re
     .into_response()
 }
 
-/// Answers what no route matches.
-pub(crate) async fn fallback(request: Request) -> Response {
-    let path = request.uri().path();
-    let is_api = path == "/api" || path.starts_with("/api/");
-    if is_api && request.method() == Method::OPTIONS {
+/// Answers what no route below `/api` matches.
+pub(crate) async fn fallback(method: Method) -> Response {
+    if method == Method::OPTIONS {
         return metadata("endpoint", std::iter::empty());
     }
-    if is_api {
-        return ApiError::endpoint_not_found().into_response();
-    }
-    (StatusCode::NOT_FOUND, "Not found.\n").into_response()
+    ApiError::endpoint_not_found().into_response()
 }
 
 /// The path as the client wrote it, in the request's extensions.

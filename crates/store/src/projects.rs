@@ -11,7 +11,7 @@ use model::{Env, MemberLevel, OrganizationId, ProjectId, Timestamp, UserId, secr
 macro_rules! columns {
     () => {
         "project.id, project.organization_id, project.name, project.settings, project.public_token, \
-         project.widget_token, project.created_at"
+         project.widget_token, project.created_at, project.backup_token_digest IS NOT NULL"
     };
 }
 
@@ -75,6 +75,8 @@ pub struct Project {
     pub widget_token: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether the secret token before the present one is valid, too.
+    pub has_backup_secret: bool,
 }
 
 impl FromRow for Project {
@@ -87,6 +89,7 @@ impl FromRow for Project {
             public_token: row.get()?,
             widget_token: row.get()?,
             created_at: row.get()?,
+            has_backup_secret: row.get()?,
         })
     }
 }
@@ -197,6 +200,7 @@ pub async fn create(
         public_token,
         widget_token,
         created_at,
+        has_backup_secret: false,
     };
     Ok((project, secret))
 }

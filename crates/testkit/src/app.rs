@@ -104,6 +104,7 @@ impl Setup {
         config.look_every = Duration::from_millis(10);
         config.grace = Duration::from_millis(50);
         self.mail = Some(config);
+        self.api.is_mail_configured = true;
         self
     }
 

@@ -137,6 +137,7 @@ impl Server {
         let janitor = tokio::spawn(janitor::run(app.clone(), config.delete_grace, stop.clone()));
         let clockwork = tokio::spawn(clockwork::run(app.clone(), stop.clone()));
         let mailing = mail_config(config).map(|mail| {
+            tracing::info!(server = mail.server.place(), from = %mail.from, "mails are sent");
             let (store, env) = (app.store.clone(), app.env.clone());
             tokio::spawn(mail::run(store, env, mail, stop.clone()))
         });
@@ -240,9 +241,7 @@ fn announce(config: &Config, address: SocketAddr, store: &Store) {
 fn mail_config(config: &Config) -> Option<mail::Config> {
     let server = config.smtp_url.clone()?;
     let from = config.mail_from.clone().or_else(|| sender_of(config));
-    let mail = mail::Config::new(server, from?);
-    tracing::info!(server = mail.server.place(), from = %mail.from, "mails are sent");
-    Some(mail)
+    Some(mail::Config::new(server, from?))
 }
 
 /// Who mails are from when nobody says it: the account that sends them, else the host that they lead to.
@@ -311,6 +310,7 @@ fn api_config(config: &Config) -> ApiConfig {
             StatusCodes::Published => api::StatusCodes::Published,
             StatusCodes::Observed => api::StatusCodes::Observed,
         },
+        is_mail_configured: mail_config(config).is_some(),
     }
 }
 

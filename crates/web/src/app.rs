@@ -6,7 +6,7 @@
 use crate::{ASK_FIRST, answer, asset};
 use axum::Router;
 use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use rust_embed::{Embed, EmbeddedFile};
@@ -32,20 +32,44 @@ const PATHS: [&str; 5] = [
 /// File names below `/app/` carry a hash of what is in them.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
-/// The app's pages and files; the page that says how to build it, where it was not built.
+/// The app's pages and files; the page that says how to build it, where it was not built. Where there is no page, the app says
+/// so (404).
 pub(crate) fn router() -> Router {
     let mut router = Router::new().route("/app/{*name}", get(file));
     for path in PATHS {
-        router = router.route(path, get(page));
+        router = router.route(path, get(async |headers: HeaderMap| page(&headers)));
     }
-    router
+    router.fallback(nothing)
 }
 
-async fn page(headers: HeaderMap) -> Response {
-    match find("index.html", &headers) {
-        Some(found) => found.into_response(&headers, ASK_FIRST),
-        None => asset("unbuilt.html", &headers),
+fn page(headers: &HeaderMap) -> Response {
+    match find("index.html", headers) {
+        Some(found) => found.into_response(headers, ASK_FIRST),
+        None => asset("unbuilt.html", headers),
     }
+}
+
+/// There is nothing at this path. A person who is looking at it is told by the app, which leads on; a program by a line.
+async fn nothing(method: Method, mut headers: HeaderMap) -> Response {
+    // A page that the browser has already would be answered without a body, and with another status.
+    headers.remove(header::IF_NONE_MATCH);
+    let is_read = method == Method::GET || method == Method::HEAD;
+    let mut response = if is_read && wants_page(&headers) {
+        page(&headers)
+    } else {
+        "Not found.\n".into_response()
+    };
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+/// Whether a browser asks for what it shows in its window: it names HTML, as no request for a script or an image does.
+fn wants_page(request: &HeaderMap) -> bool {
+    request
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.contains("text/html"))
 }
 
 async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {

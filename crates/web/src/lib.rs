@@ -215,6 +215,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn where_nothing_is_a_person_is_told_by_the_app_and_a_program_by_a_line() {
+        let router = router(&Config::default());
+        let browser = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+        let front = get(&router, "/", &browser).await;
+        let tag = front.headers()[header::ETAG].to_str().unwrap().to_owned();
+        let front = text(front).await;
+        for path in ["/wp-login.php", "/project", "/a/b/c"] {
+            for tags in [&[][..], &[("if-none-match", tag.as_str())]] {
+                let response = get(&router, path, &[&browser[..], tags].concat()).await;
+                assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+                assert!(
+                    response
+                        .headers()
+                        .contains_key(header::CONTENT_SECURITY_POLICY)
+                );
+                assert_eq!(text(response).await, front, "{path}");
+            }
+            for accept in ["*/*", "image/avif,image/webp,*/*;q=0.8", "application/json"] {
+                let response = get(&router, path, &[("accept", accept)]).await;
+                assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+                assert_eq!(text(response).await, "Not found.\n", "{path}: {accept}");
+            }
+        }
+        let posted = Request::post("/a/b/c").header("accept", "text/html");
+        let posted = posted.body(Body::empty()).unwrap();
+        let response = router.oneshot(posted).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(text(response).await, "Not found.\n");
+    }
+
+    #[tokio::test]
     async fn an_unchanged_page_is_not_sent_again() {
         let router = router(&Config::default());
         for coding in ["identity", "gzip, deflate, br", "gzip"] {

@@ -31,7 +31,21 @@ impl PartialSchema for ProjectDetail {
                 token
             })
             .property("conversations_settings", conversations(true))
-            .property("created_at", text(Some(KnownFormat::DateTime)));
+            .property("created_at", text(Some(KnownFormat::DateTime)))
+            .property(
+                "has_secret_token_backup",
+                described(
+                    flag(),
+                    "Whether the secret token before the present one is valid, too.",
+                ),
+            )
+            .property(
+                "is_mail_configured",
+                described(
+                    flag(),
+                    "Whether this server sends mails. If not, they wait in the outbox.",
+                ),
+            );
         let own = [
             "id",
             "organization",
@@ -40,6 +54,8 @@ impl PartialSchema for ProjectDetail {
             "widget_public_token",
             "conversations_settings",
             "created_at",
+            "has_secret_token_backup",
+            "is_mail_configured",
         ];
         let settings = SETTINGS.iter().map(|setting| setting.name);
         for name in own.into_iter().chain(settings) {
@@ -146,6 +162,10 @@ fn text(format: Option<KnownFormat>) -> Object {
         .schema_type(SchemaType::new(Type::String))
         .format(format.map(SchemaFormat::KnownFormat))
         .build()
+}
+
+fn flag() -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).build()
 }
 
 fn integer() -> Object {

@@ -289,10 +289,15 @@ async fn what_waited_goes_out_when_there_is_a_mail_server(setup: Setup) {
         .await;
     hear(&desk, "Hello").await;
     assert_eq!(mails(&desk).await[0]["state"], "queued");
-    let server = SmtpServer::start().await;
+    let project = format!("/api/projects/{}/", desk.tenant.project);
+    let before = desk.api.get(&project).await.expect(200).json;
+    assert_eq!(before["is_mail_configured"], json!(false));
+    let (key, server) = (desk.tenant.key.clone(), SmtpServer::start().await);
     let setup = desk.app.stop().await;
-    let _app = setup.mailed_by(server.address()).start().await;
+    let app = setup.mailed_by(server.address()).start().await;
     assert_eq!(server.wait_for(1).await[0].to, "team@example.com");
+    let after = app.api(&key).get(&project).await.expect(200).json;
+    assert_eq!(after["is_mail_configured"], json!(true));
 }
 
 async fn a_mail_server_that_wants_a_password_loses_no_mail(setup: Setup) {

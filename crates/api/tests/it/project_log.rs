@@ -9,6 +9,7 @@ on_both_engines! {
     a_change_that_changes_nothing_is_not,
     the_secret_is_read_again_and_the_log_says_by_whom,
     what_is_done_with_keys_and_secrets_is_in_the_log_without_them,
+    whether_an_earlier_secret_is_valid_is_told_to_those_who_might_drop_it,
     who_leaves_and_who_is_taken_out_is_in_the_log_of_each_project,
 }
 
@@ -130,6 +131,28 @@ async fn what_is_done_with_keys_and_secrets_is_in_the_log_without_them(setup: Se
     let names: Vec<_> = log.iter().map(|row| &row["detail"]["name"]).collect();
     assert_eq!((names[3], names[4]), (&json!("Nightly"), &json!("Nightly")));
     assert!(!Value::from(log.clone()).to_string().contains("phs_"));
+}
+
+async fn whether_an_earlier_secret_is_valid_is_told_to_those_who_might_drop_it(setup: Setup) {
+    let app = setup.start().await;
+    let tenant = app.tenant().await;
+    let has_backup = async || {
+        let project = tenant.api.get(&path(&tenant, "")).await.expect(200).json;
+        project["has_secret_token_backup"].clone()
+    };
+    let post = async |rest: &str| tenant.api.post(&path(&tenant, rest), &json!({})).await;
+    assert_eq!(has_backup().await, json!(false));
+    post("rotate_secret_token/").await.expect(200);
+    assert_eq!(has_backup().await, json!(true));
+    let change = json!({"name": "Shop"});
+    let changed = tenant
+        .api
+        .patch(&path(&tenant, ""), &change)
+        .await
+        .expect(200);
+    assert_eq!(changed.json["has_secret_token_backup"], json!(true));
+    post("delete_secret_token_backup/").await.expect(204);
+    assert_eq!(has_backup().await, json!(false));
 }
 
 async fn who_leaves_and_who_is_taken_out_is_in_the_log_of_each_project(setup: Setup) {

@@ -33,6 +33,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Give a person a new password, read from standard input; where they are signed in they no longer are
+    SetPassword {
+        /// E-mail address or number
+        #[arg(long)]
+        user: String,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
@@ -64,8 +72,28 @@ pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<(
             let joined = create(&store, context.env(), new, ProjectId(project), role).await?;
             output.object(&facts(&joined))?;
         }
+        Command::SetPassword { user, output } => {
+            let hash = passwords::hash(context.env(), &password_from_stdin()?)?;
+            let store = context.open().await?;
+            let user = set_password(&store, user, hash).await?;
+            output.object(&facts_of(&user))?;
+        }
     }
     Ok(())
+}
+
+/// Gives a person a new password, and ends their sessions: whoever knew the old one is out. Their API keys stay.
+async fn set_password(store: &Store, who: String, hash: String) -> anyhow::Result<User> {
+    store
+        .write(move |c| {
+            Box::pin(async move {
+                let user = find(c, &who).await?;
+                users::set_password(c, user.id, &hash).await?;
+                sessions::delete_of_user(c, user.id, None).await?;
+                anyhow::Ok(user)
+            })
+        })
+        .await
 }
 
 /// A person and the organisation just joined.
@@ -157,13 +185,16 @@ fn password_from_stdin() -> anyhow::Result<String> {
 }
 
 fn facts(joined: &Joined) -> Facts {
-    let user = &joined.user;
+    facts_of(&joined.user)
+        .with("organization_id", joined.organization_id.as_str())
+        .with("role", joined.level.as_str())
+}
+
+fn facts_of(user: &User) -> Facts {
     Facts::new()
         .with("id", user.id.0)
         .with("uuid", user.uuid.to_string())
         .with("email", user.email.as_str())
         .with("first_name", user.first_name.as_str())
         .with("last_name", user.last_name.as_str())
-        .with("organization_id", joined.organization_id.as_str())
-        .with("role", joined.level.as_str())
 }

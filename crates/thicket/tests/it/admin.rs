@@ -1,7 +1,9 @@
 //! Projects, people, roles and keys.
 
 use crate::harness::Place;
+use crate::server::{Server, until};
 use serde_json::{Value, json};
+use std::io::Read as _;
 
 /// A place with project 1 and its admin, Ada.
 fn with_ada() -> Place {
@@ -228,6 +230,64 @@ fn a_password_comes_from_standard_input_only() {
         .refused_by_clap();
 }
 
+/// What a browser sends with its requests once somebody has signed in.
+fn cookies_of(server: &Server, login: &Value) -> String {
+    let json = [("content-type", "application/json")];
+    let mut answer = String::new();
+    server
+        .open("POST", "/api/login/", &json, Some(&login.to_string()))
+        .read_to_string(&mut answer)
+        .unwrap();
+    let cookies: Vec<_> = answer
+        .lines()
+        .filter_map(|line| line.strip_prefix("set-cookie: ")?.split(';').next())
+        .collect();
+    cookies.join("; ")
+}
+
+#[test]
+fn who_forgot_a_password_gets_another_while_the_server_runs_and_whoever_was_signed_in_is_out() {
+    let place = with_ada();
+    let json = [("content-type", "application/json")];
+    let (first, second) = ("correct horse battery staple", "purple monkey dishwasher");
+    let set = |who: &str, password: &str| {
+        let line = format!("user set-password --user {who} --json");
+        place.run_with_input(&line, &format!("{password}\n"))
+    };
+    set("1", first).json();
+    let server = Server::start(&place);
+    let sign_in = |password: &str| {
+        let body = json!({"email": "ada@example.com", "password": password}).to_string();
+        server.post("/api/login/", &json, &body)
+    };
+    let cookies = cookies_of(
+        &server,
+        &json!({"email": "ada@example.com", "password": first}),
+    );
+    let me = || {
+        server
+            .get("/api/users/@me/", &[("cookie", cookies.as_str())])
+            .status
+    };
+    assert_eq!(me(), 200);
+
+    assert_eq!(
+        set("ada@example.com", "short").refusal(1),
+        "A password has at least 8 characters."
+    );
+    assert_eq!(
+        set("bob@example.com", second).refusal(1),
+        "there is no user bob@example.com"
+    );
+    assert_eq!(me(), 200, "nothing has changed yet");
+    let person = set("ada@example.com", second).json();
+    assert_eq!(person["email"], "ada@example.com");
+
+    until("the session is over", || (me() == 401).then_some(()));
+    assert_eq!(sign_in(first).status, 400);
+    assert_eq!(sign_in(second).status, 200);
+}
+
 #[test]
 fn people_need_an_address_and_a_project() {
     let place = with_ada();
@@ -386,6 +446,7 @@ fn every_command_explains_itself() {
         "project set",
         "project list",
         "user create",
+        "user set-password",
         "role create",
         "role add",
         "role list",
