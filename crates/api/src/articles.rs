@@ -2,7 +2,8 @@
 
 use crate::openapi::CommonErrors;
 use crate::page::page_schema;
-use crate::{Access, ApiError, Call, Routes, call};
+use crate::projects::log::author;
+use crate::{Access, ApiError, Call, Routes};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -167,13 +168,18 @@ async fn create(mut call: Call) -> Result<Response, ApiError> {
         is_enabled,
         source_path: None,
     };
-    let now = call.app.env.now();
+    let (author, now) = (author(&call)?, call.app.env.now());
     let article = call
         .app
         .store
-        .write(move |c| Box::pin(async move { articles::create(c, project, &new, now).await }))
-        .await
-        .map_err(ApiError::from)?;
+        .write(move |c| {
+            Box::pin(async move {
+                let article = articles::create(c, project, &new, now).await?;
+                author.did_to(c, "article_created", &article.title).await?;
+                Ok::<_, ApiError>(article)
+            })
+        })
+        .await?;
     Ok((StatusCode::CREATED, Json(ArticleView::from(article))).into_response())
 }
 
@@ -214,7 +220,7 @@ async fn retrieve(call: Call) -> Result<Response, ApiError> {
 async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
     let project = call.project_id()?;
     // An article that does not exist is told before a body that does not fit (conventions.md 2.4).
-    let id = find(&call).await?.id;
+    let known = find(&call).await?;
     let fields = Fields::of(call.json().await?)?;
     let title = fields.text("title").max(TITLE_MAX).optional()?;
     let body = fields.text("body").max(BODY_MAX).optional()?;
@@ -230,16 +236,21 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
         url,
         is_enabled,
     };
-    let now = call.app.env.now();
+    let (author, now) = (author(&call)?, call.app.env.now());
     let article = call
         .app
         .store
         .write(move |c| {
-            Box::pin(async move { articles::update(c, project, id, &change, now).await })
+            Box::pin(async move {
+                let changed = articles::update(c, project, known.id, &change, now).await?;
+                let article = changed.ok_or_else(ApiError::not_found)?;
+                if article != known {
+                    author.did_to(c, "article_updated", &article.title).await?;
+                }
+                Ok::<_, ApiError>(article)
+            })
         })
-        .await
-        .map_err(ApiError::from)?
-        .ok_or_else(ApiError::not_found)?;
+        .await?;
     Ok(Json(ArticleView::from(article)).into_response())
 }
 
@@ -260,13 +271,19 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
 )]
 async fn destroy(call: Call) -> Result<Response, ApiError> {
     let (project, id) = (call.project_id()?, article_id(&call)?);
-    let deleted = call
-        .app
+    let author = author(&call)?;
+    call.app
         .store
-        .write(move |c| Box::pin(articles::delete(c, project, id)))
-        .await
-        .map_err(ApiError::from)?;
-    call::deleted(deleted)
+        .write(move |c| {
+            Box::pin(async move {
+                let deleted = articles::delete(c, project, id).await?;
+                let article = deleted.ok_or_else(ApiError::not_found)?;
+                author.did_to(c, "article_deleted", &article.title).await?;
+                Ok::<_, ApiError>(())
+            })
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn find(call: &Call) -> Result<Article, ApiError> {

@@ -1,6 +1,7 @@
 //! `GET /api/projects/:id/export/`: everything of a project, as lines of JSON.
 
 use crate::openapi::CommonErrors;
+use crate::projects::log::author;
 use crate::{Access, ApiError, Call, Routes, call};
 use axum::body::Body;
 use axum::response::Response;
@@ -21,7 +22,7 @@ pub(crate) fn routes() -> Routes {
 ///
 /// Lines of JSON, which `thicket import` reads: people, persons, articles, tickets with their messages, conversations,
 /// views, macros, events, settings, and the files that messages link. No secrets and no mails. The last line is the one called `end`;
-/// without it the answer is incomplete. What is written meanwhile is in it or is not. For admins of the organisation.
+/// without it the answer is incomplete. What is written meanwhile is in it or is not. The activity log says who asked for it. For admins of the organisation.
 #[utoipa::path(
     get,
     path = "/api/projects/{project_id}/export/",
@@ -33,6 +34,10 @@ pub(crate) fn routes() -> Routes {
 async fn retrieve(call: Call) -> Result<Response, ApiError> {
     let project = call.project_id()?;
     let (store, blobs) = (call.app.store.clone(), call.app.blobs.clone());
+    let author = author(&call)?;
+    store
+        .write(move |c| Box::pin(async move { author.did(c, "exported").await }))
+        .await?;
     let export = ProjectExport::new(store, blobs, project, call.app.env.now());
     let lines = stream::try_unfold(export, |mut export| async move {
         let some = export.next().await.inspect_err(|error| {

@@ -3,7 +3,8 @@
 use crate::conversations::UserBasic;
 use crate::openapi::CommonErrors;
 use crate::page::page_schema;
-use crate::{Access, ApiError, Call, Routes, call, people};
+use crate::projects::log::author;
+use crate::{Access, ApiError, Call, Routes, people};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -173,7 +174,7 @@ async fn list(call: Call) -> Result<Response, ApiError> {
 async fn create(mut call: Call) -> Result<Response, ApiError> {
     let (project, user) = (call.project_id()?, call.user_id());
     let change = RuleChange::read_new(&Fields::of(call.json().await?)?)?;
-    let now = call.app.env.now();
+    let (author, now) = (author(&call)?, call.app.env.now());
     let mut rule = GuidanceRule {
         project_id: project,
         id: GuidanceRuleId(call.app.env.uuid()),
@@ -193,6 +194,7 @@ async fn create(mut call: Call) -> Result<Response, ApiError> {
         .write(move |c| {
             Box::pin(async move {
                 guidance::create(c, &rule).await?;
+                author.did_to(c, "guidance_created", &rule.name).await?;
                 show_one(c, rule).await
             })
         })
@@ -255,16 +257,26 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
         .await?;
     known.ok_or_else(ApiError::not_found)?;
     let change = RuleChange::read(&Fields::of(call.json().await?)?)?;
-    let now = call.app.env.now();
+    let (author, now) = (author(&call)?, call.app.env.now());
     let shown = call
         .app
         .store
         .write(move |c| {
             Box::pin(async move {
                 let found = guidance::find_for_update(c, project, id).await?;
-                let mut rule = found.ok_or_else(ApiError::not_found)?;
+                let before = found.ok_or_else(ApiError::not_found)?;
+                let mut rule = before.clone();
                 rule.apply(change, now);
                 guidance::update(c, &rule).await?;
+                let updated_at = rule.updated_at;
+                if rule
+                    != (GuidanceRule {
+                        updated_at,
+                        ..before
+                    })
+                {
+                    author.did_to(c, "guidance_updated", &rule.name).await?;
+                }
                 Ok::<_, ApiError>(show_one(c, rule).await?)
             })
         })
@@ -289,12 +301,20 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
 )]
 async fn destroy(call: Call) -> Result<Response, ApiError> {
     let (project, id) = (call.project_id()?, rule_id(&call)?);
-    let deleted = call
-        .app
+    let author = author(&call)?;
+    call.app
         .store
-        .write(move |c| Box::pin(guidance::delete(c, project, id)))
+        .write(move |c| {
+            Box::pin(async move {
+                let found = guidance::find_for_update(c, project, id).await?;
+                let rule = found.ok_or_else(ApiError::not_found)?;
+                guidance::delete(c, project, id).await?;
+                author.did_to(c, "guidance_deleted", &rule.name).await?;
+                Ok::<_, ApiError>(())
+            })
+        })
         .await?;
-    call::deleted(deleted)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// The rule that the path names; what is no UUID names none.

@@ -4,7 +4,7 @@
 use crate::conversations::UserBasic;
 use crate::openapi::{CommonErrors, ErrorEnvelope};
 use crate::page::page_schema;
-use crate::tickets::client_name;
+use crate::projects::log::organization_author;
 use crate::{Access, ApiError, Call, Routes, people};
 use axum::Json;
 use axum::http::StatusCode;
@@ -15,9 +15,8 @@ use model::members::LevelKind;
 use model::pagination::Bounds;
 use model::{MemberLevel, OrganizationId};
 use serde::Serialize;
-use store::project_log::Author;
 use store::users::User;
-use store::{Conn, organizations, projects};
+use store::{Conn, organizations};
 use utoipa::ToSchema;
 
 pub(crate) fn routes() -> Routes {
@@ -102,7 +101,7 @@ struct PatchedMember {
 
 /// Make somebody an admin, or a member
 ///
-/// For admins of the organisation, which keeps at least one: 409 otherwise.
+/// The activity log of each project says so. For admins of the organisation, which keeps at least one: 409 otherwise.
 #[utoipa::path(
     patch,
     path = "/api/organizations/{organization_id}/members/{user_id}/",
@@ -124,7 +123,7 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
     let who = people::named(&call)?;
     let fields = Fields::of(call.json().await?)?;
     let wanted = fields.read("level", LevelKind).optional()?;
-    let now = call.app.env.now();
+    let (author, now) = (organization_author(&call)?, call.app.env.now());
     let (user, level) = call
         .app
         .store
@@ -135,7 +134,10 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
                 if wanted < level {
                     keep_an_admin(c, organization).await?;
                 }
-                organizations::set_member(c, organization, user.id, wanted, now).await?;
+                if wanted != level {
+                    organizations::set_member(c, organization, user.id, wanted, now).await?;
+                    author.changed_level(c, &user.email, level, wanted).await?;
+                }
                 Ok::<_, ApiError>((user, wanted))
             })
         })
@@ -167,7 +169,7 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
 async fn destroy(call: Call) -> Result<Response, ApiError> {
     let organization = call.organization()?.0.id;
     let who = people::named(&call)?;
-    let (caller, client, env) = (call.user_id(), client_name(&call), call.app.env.clone());
+    let author = organization_author(&call)?;
     call.app
         .store
         .write(move |c| {
@@ -177,21 +179,12 @@ async fn destroy(call: Call) -> Result<Response, ApiError> {
                     keep_an_admin(c, organization).await?;
                 }
                 organizations::remove_member(c, organization, user.id).await?;
-                let what = if user.id == caller {
+                let what = if user.id == author.user {
                     "member_left"
                 } else {
                     "member_removed"
                 };
-                for project in projects::list_of_organization(c, organization).await? {
-                    let author = Author {
-                        project,
-                        name: user.email.clone(),
-                        user: Some(caller),
-                        client: client.clone(),
-                        env: env.clone(),
-                    };
-                    author.did(c, what).await?;
-                }
+                author.did_to(c, what, &user.email).await?;
                 Ok::<_, ApiError>(())
             })
         })

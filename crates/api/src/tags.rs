@@ -4,6 +4,7 @@
 
 use crate::openapi::CommonErrors;
 use crate::page::page_schema;
+use crate::projects::log::author;
 use crate::tickets::scene;
 use crate::{Access, ApiError, Call, Routes};
 use axum::Json;
@@ -134,7 +135,7 @@ async fn partial_update(mut call: Call) -> Result<Response, ApiError> {
             let detail = "There is already a tag with this name; merge them instead.";
             return Err(FieldError::at("name", Code::Unique, detail).into());
         }
-        replace(&call, &old, Some(&new)).await?;
+        replace(&call, "tag_renamed", &old, Some(&new)).await?;
     }
     let tag = find(&call, &new).await?.ok_or_else(ApiError::not_found)?;
     Ok(Json(TagView::from(tag)).into_response())
@@ -160,7 +161,7 @@ async fn merge(mut call: Call) -> Result<Response, ApiError> {
     let names = normal_tags(names.not_empty().max(TAGS_MAX).required()?);
     let into = fields.text("into").max(TAG_MAX).required()?.to_lowercase();
     for name in names.iter().filter(|name| **name != into) {
-        replace(&call, name, Some(&into)).await?;
+        replace(&call, "tag_merged", name, Some(&into)).await?;
     }
     let tag = find(&call, &into).await?.ok_or_else(ApiError::not_found)?;
     Ok(Json(TagView::from(tag)).into_response())
@@ -183,7 +184,7 @@ async fn merge(mut call: Call) -> Result<Response, ApiError> {
 )]
 async fn destroy(call: Call) -> Result<Response, ApiError> {
     let name = named(&call).await?;
-    replace(&call, &name, None).await?;
+    replace(&call, "tag_deleted", &name, None).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -210,17 +211,29 @@ async fn find(call: &Call, name: &str) -> Result<Option<TagUsage>, ApiError> {
 }
 
 /// Puts another tag, or none, in the place of one, some tickets at a time. What breaks off in between can be asked for
-/// again.
-async fn replace(call: &Call, tag: &str, by: Option<&str>) -> Result<(), ApiError> {
+/// again. The log of changes says so first, as `what`.
+async fn replace(
+    call: &Call,
+    what: &'static str,
+    tag: &str,
+    by: Option<&str>,
+) -> Result<(), ApiError> {
+    let mut author = Some(author(call)?);
     loop {
-        let scene = scene(call)?;
+        let (scene, author) = (scene(call)?, author.take());
         let (tag, by) = (tag.to_owned(), by.map(str::to_owned));
         let done = call
             .app
             .store
             .write(move |c| {
                 Box::pin(async move {
-                    tickets::replace_tag(c, &scene, &tag, by.as_deref(), AT_ONCE).await
+                    let by = by.as_deref();
+                    let done = tickets::replace_tag(c, &scene, &tag, by, AT_ONCE).await?;
+                    // A merge also names what no ticket has.
+                    if let Some(author) = author.filter(|_| done > 0) {
+                        author.replaced(c, what, &tag, by).await?;
+                    }
+                    Ok::<_, store::Error>(done)
                 })
             })
             .await?;

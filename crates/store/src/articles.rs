@@ -254,14 +254,14 @@ pub async fn update(
     Ok(Some(article))
 }
 
-/// Removes an article for good. `false`: there is no such article.
+/// Removes an article for good, and returns what it was. `None`: there is no such article.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn delete(c: &Conn, project: ProjectId, id: ArticleId) -> Result<bool> {
+pub async fn delete(c: &Conn, project: ProjectId, id: ArticleId) -> Result<Option<Article>> {
     let mut totals = Totals::lock(c, project).await?;
     let Some(old) = find(c, project, id).await? else {
-        return Ok(false);
+        return Ok(None);
     };
     let size: Size = c.one(SIZE, params![project, id]).await?;
     c.exec(DELETE_PASSAGES, params![project, id]).await?;
@@ -269,7 +269,7 @@ pub async fn delete(c: &Conn, project: ProjectId, id: ArticleId) -> Result<bool>
     totals.articles -= 1;
     totals.remove(size, old.is_enabled);
     totals.save(c, project).await?;
-    Ok(true)
+    Ok(Some(old))
 }
 
 fn changed(old: &Article, change: &ArticleChange) -> Article {

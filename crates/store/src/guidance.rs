@@ -160,10 +160,10 @@ pub async fn update(c: &Conn, rule: &GuidanceRule) -> Result<()> {
     c.exec_one(UPDATE, values).await
 }
 
-/// Removes a rule for good. `false`: there is none.
+/// Removes a rule for good.
 ///
 /// # Errors
-/// When the store fails.
-pub async fn delete(c: &Conn, project: ProjectId, id: GuidanceRuleId) -> Result<bool> {
-    Ok(c.exec(DELETE, params![project, id]).await? > 0)
+/// [`Error::NoRow`](crate::Error::NoRow) when there is none.
+pub async fn delete(c: &Conn, project: ProjectId, id: GuidanceRuleId) -> Result<()> {
+    c.exec_one(DELETE, params![project, id]).await
 }

@@ -26,7 +26,7 @@ statements! {
          ORDER BY email COLLATE \"C\" LIMIT ?3 OFFSET ?4"
     );
     COUNT = "SELECT count(*) FROM invite WHERE organization_id = ?1 AND expires_at > ?2";
-    DELETE = "DELETE FROM invite WHERE organization_id = ?1 AND id = ?2";
+    DELETE = concat!("DELETE FROM invite WHERE organization_id = ?1 AND id = ?2 RETURNING ", columns!());
     DELETE_FORMER = "DELETE FROM invite WHERE organization_id = ?1 AND (email = ?2 OR expires_at <= ?3)";
 }
 
@@ -138,10 +138,14 @@ pub async fn count(c: &Conn, organization: OrganizationId, now: Timestamp) -> Re
     c.one(COUNT, params![organization, now]).await
 }
 
-/// Takes an invitation back, or away when it is accepted. `false`: the organisation has no such invitation.
+/// Takes an invitation back, or away when it is accepted. `None`: the organisation has no such invitation.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn delete(c: &Conn, organization: OrganizationId, id: InviteId) -> Result<bool> {
-    Ok(c.exec(DELETE, params![organization, id]).await? > 0)
+pub async fn delete(
+    c: &Conn,
+    organization: OrganizationId,
+    id: InviteId,
+) -> Result<Option<Invite>> {
+    c.find(DELETE, params![organization, id]).await
 }

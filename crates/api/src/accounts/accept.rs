@@ -7,13 +7,15 @@ use crate::{ApiError, Routes, Visit};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use model::Env;
 use model::fields::Fields;
 use model::passwords::Password;
 use model::rates;
 use model::secrets::digest;
 use serde::Serialize;
 use store::invites::{self, FoundInvite};
-use store::users::NewUser;
+use store::project_log::OrganizationAuthor;
+use store::users::{NewUser, User};
 use store::{Conn, organizations};
 use utoipa::ToSchema;
 
@@ -131,8 +133,9 @@ async fn create(visit: Visit) -> Result<Response, ApiError> {
     let caller = caller.ok_or_else(|| {
         ApiError::permission_denied("Sign in with the invited address to accept this invitation.")
     })?;
+    let env = app.env.clone();
     app.store
-        .write(move |c| Box::pin(async move { join(c, &found, owner.id, now).await }))
+        .write(move |c| Box::pin(async move { join(c, &found, &owner, &env).await }))
         .await?;
     app.forget_cached();
     let me = users::me(&app, caller).await?;
@@ -156,7 +159,7 @@ async fn sign_up(mut visit: Visit, found: FoundInvite) -> Result<Response, ApiEr
         .write(move |c| {
             Box::pin(async move {
                 let user = store::users::create(c, &env, &new).await.map_err(taken)?;
-                join(c, &found, user.id, env.now()).await?;
+                join(c, &found, &user, &env).await?;
                 opening.open(c, user.id).await?;
                 Ok::<_, ApiError>(user)
             })
@@ -175,22 +178,20 @@ fn taken(error: store::Error) -> ApiError {
 }
 
 /// Uses an invitation up. Who is a member already stays what they are.
-async fn join(
-    c: &Conn,
-    found: &FoundInvite,
-    user: model::UserId,
-    now: model::Timestamp,
-) -> Result<(), ApiError> {
-    let invite = &found.invite;
-    let organization = invite.organization_id;
-    if !invites::delete(c, organization, invite.id).await? {
-        return Err(ApiError::not_found());
-    }
-    if organizations::find_level(c, organization, user)
-        .await?
-        .is_none()
-    {
-        organizations::set_member(c, organization, user, invite.level, now).await?;
+async fn join(c: &Conn, found: &FoundInvite, user: &User, env: &Env) -> Result<(), ApiError> {
+    let organization = found.invite.organization_id;
+    let invite = invites::delete(c, organization, found.invite.id).await?;
+    let invite = invite.ok_or_else(ApiError::not_found)?;
+    let known = organizations::find_level(c, organization, user.id).await?;
+    if known.is_none() {
+        organizations::set_member(c, organization, user.id, invite.level, env.now()).await?;
+        let author = OrganizationAuthor {
+            organization,
+            user: user.id,
+            client: None,
+            env: env.clone(),
+        };
+        author.did_to(c, "member_joined", &user.email).await?;
     }
     Ok(())
 }

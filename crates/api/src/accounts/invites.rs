@@ -2,7 +2,8 @@
 
 use crate::openapi::{CommonErrors, ErrorEnvelope};
 use crate::page::page_schema;
-use crate::{Access, ApiError, Call, Routes, call};
+use crate::projects::log::organization_author;
+use crate::{Access, ApiError, Call, Routes};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -138,7 +139,7 @@ async fn create(mut call: Call) -> Result<Response, ApiError> {
     let fields = Fields::of(call.json().await?)?;
     let email = normal_email(&fields.email("email").required()?);
     let level = fields.read("level", LevelKind).or(MemberLevel::Member)?;
-    let env = call.app.env.clone();
+    let (env, author) = (call.app.env.clone(), organization_author(&call)?);
     let token = secrets::invite_token(&env);
     let now = env.now();
     let invite = Invite {
@@ -178,6 +179,7 @@ async fn create(mut call: Call) -> Result<Response, ApiError> {
                     ));
                 }
                 invites::create(c, &invite, &digest(&token)).await?;
+                author.did_to(c, "invited", &invite.email).await?;
                 if let Some(project) = projects::first_of_organization(c, organization.id).await? {
                     outbox::append(c, project, &mail, now).await?;
                 }
@@ -192,7 +194,7 @@ async fn create(mut call: Call) -> Result<Response, ApiError> {
 
 /// Take an invitation back
 ///
-/// Its link is worthless from then on. For admins of the organisation.
+/// Its link is worthless from then on. The activity log of each project says so. For admins of the organisation.
 #[utoipa::path(
     delete,
     path = "/api/organizations/{organization_id}/invites/{invite_id}/",
@@ -208,10 +210,19 @@ async fn destroy(call: Call) -> Result<Response, ApiError> {
     let organization = call.organization()?.0.id;
     let id = call.params.uuid("invite_id").map(InviteId);
     let id = id.ok_or_else(ApiError::not_found)?;
-    let is_gone = call
-        .app
+    let author = organization_author(&call)?;
+    call.app
         .store
-        .write(move |c| Box::pin(async move { invites::delete(c, organization, id).await }))
+        .write(move |c| {
+            Box::pin(async move {
+                let invite = invites::delete(c, organization, id).await?;
+                let invite = invite.ok_or_else(ApiError::not_found)?;
+                author
+                    .did_to(c, "invitation_withdrawn", &invite.email)
+                    .await?;
+                Ok::<_, ApiError>(())
+            })
+        })
         .await?;
-    call::deleted(is_gone)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -11,6 +11,10 @@ on_both_engines! {
     what_is_done_with_keys_and_secrets_is_in_the_log_without_them,
     whether_an_earlier_secret_is_valid_is_told_to_those_who_might_drop_it,
     who_leaves_and_who_is_taken_out_is_in_the_log_of_each_project,
+    who_is_invited_joins_and_may_do_more_is_in_the_log_of_each_project,
+    what_the_assistant_draws_on_and_who_changed_it_is_in_the_log,
+    what_becomes_of_tags_is_in_the_log,
+    who_took_the_whole_project_away_is_in_the_log,
 }
 
 fn path(tenant: &Tenant, rest: &str) -> String {
@@ -184,4 +188,151 @@ async fn who_leaves_and_who_is_taken_out_is_in_the_log_of_each_project(setup: Se
         assert_eq!(log[1]["detail"]["name"], log[1]["user"]["email"]);
     }
     assert_eq!(log(&elsewhere).await, Vec::<Value>::new());
+}
+
+/// What was done, to what, and by whom; oldest first.
+async fn done(tenant: &Tenant) -> Vec<(String, String, Value)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let rows = log(tenant).await.into_iter().rev();
+    rows.map(|row| {
+        let name = text(&row["detail"]["name"]);
+        (text(&row["activity"]), name, row["user"]["id"].clone())
+    })
+    .collect()
+}
+
+fn expected(user: model::UserId, rows: &[(&str, &str)]) -> Vec<(String, String, Value)> {
+    let row = |(what, name): &(&str, &str)| ((*what).to_owned(), (*name).to_owned(), json!(user));
+    rows.iter().map(row).collect()
+}
+
+async fn who_is_invited_joins_and_may_do_more_is_in_the_log_of_each_project(setup: Setup) {
+    let app = setup.start().await;
+    let tenant = app.tenant().await;
+    let second = Tenant {
+        project: app.project(tenant.organization).await,
+        ..tenant.clone()
+    };
+    let organization = format!("/api/organizations/{}/", tenant.organization);
+    let invites = format!("{organization}invites/");
+    let invite = async |email: &str| {
+        let body = json!({"email": email, "level": 1});
+        tenant.api.post(&invites, &body).await.expect(201).json
+    };
+    let withdrawn = invite("bob@example.com").await;
+    let withdrawn = format!("{invites}{}/", withdrawn["id"].as_str().unwrap());
+    tenant.api.delete(&withdrawn).await.expect(204);
+    tenant.api.delete(&withdrawn).await.expect(404);
+    let link = invite("grace@example.com").await;
+    let token = link["link"].as_str().unwrap().rsplit('/').next().unwrap();
+    let body = json!({"name": "Grace Hopper", "password": "correct horse battery"});
+    let accept = format!("/api/invites/{token}/");
+    let joined = app.stranger().post(&accept, &body).await.expect(201).json;
+    let grace = model::UserId(joined["id"].as_i64().unwrap());
+    let member = format!("{organization}members/{grace}/");
+    for level in [8, 8] {
+        let body = json!({"level": level});
+        tenant.api.patch(&member, &body).await.expect(200);
+    }
+    for tenant in [&tenant, &second] {
+        let by_admin = expected(
+            tenant.user,
+            &[
+                ("invited", "bob@example.com"),
+                ("invitation_withdrawn", "bob@example.com"),
+                ("invited", "grace@example.com"),
+                ("member_level_changed", "grace@example.com"),
+            ],
+        );
+        let by_grace = expected(grace, &[("member_joined", "grace@example.com")]);
+        let rows = [&by_admin[..3], &by_grace, &by_admin[3..]].concat();
+        assert_eq!(done(tenant).await, rows);
+        let change = &log(tenant).await[0]["detail"]["changes"][0];
+        assert_eq!(
+            (&change["field"], &change["before"], &change["after"]),
+            (&json!("level"), &json!("member"), &json!("admin"))
+        );
+        assert!(!Value::from(log(tenant).await).to_string().contains(token));
+    }
+}
+
+async fn what_the_assistant_draws_on_and_who_changed_it_is_in_the_log(setup: Setup) {
+    let app = setup.start().await;
+    let tenant = app.tenant().await;
+    let api = &tenant.api;
+    let articles = path(&tenant, "conversations/articles/");
+    let body = json!({"title": "Invoices", "body": "They are in the menu."});
+    let article = api.post(&articles, &body).await.expect(201).json;
+    let article = format!("{articles}{}/", article["id"].as_str().unwrap());
+    for change in [
+        json!({"title": "Bills"}),
+        json!({"title": "Bills"}),
+        json!({}),
+    ] {
+        api.patch(&article, &change).await.expect(200);
+    }
+    api.delete(&article).await.expect(204);
+    api.delete(&article).await.expect(404);
+
+    let rules = path(&tenant, "conversations/guidance/");
+    let body = json!({"name": "Calm", "content": "Stay calm.", "rule_type": "tone"});
+    let rule = api.post(&rules, &body).await.expect(201).json;
+    let rule = format!("{rules}{}/", rule["id"].as_str().unwrap());
+    for change in [json!({"is_active": false}), json!({"is_active": false})] {
+        api.patch(&rule, &change).await.expect(200);
+    }
+    api.delete(&rule).await.expect(204);
+    api.delete(&rule).await.expect(404);
+    let rows = [
+        ("article_created", "Invoices"),
+        ("article_updated", "Bills"),
+        ("article_deleted", "Bills"),
+        ("guidance_created", "Calm"),
+        ("guidance_updated", "Calm"),
+        ("guidance_deleted", "Calm"),
+    ];
+    assert_eq!(done(&tenant).await, expected(tenant.user, &rows));
+}
+
+async fn what_becomes_of_tags_is_in_the_log(setup: Setup) {
+    let app = setup.start().await;
+    let tenant = app.tenant().await;
+    let api = &tenant.api;
+    let tickets = path(&tenant, "conversations/tickets/");
+    for tags in [json!(["bug", "late"]), json!(["bug", "slow"])] {
+        api.post(&tickets, &json!({"tags": tags})).await.expect(201);
+    }
+    let tags = path(&tenant, "conversations/tags/");
+    let renamed = format!("{tags}?name=bug");
+    let body = json!({"name": "defect"});
+    api.patch(&renamed, &body).await.expect(200);
+    let body = json!({"names": ["late", "slow", "nobody has it"], "into": "slow"});
+    let merge = format!("{tags}merge/");
+    api.post(&merge, &body).await.expect(200);
+    api.delete(&format!("{tags}?name=slow")).await.expect(204);
+    let rows = [
+        ("tag_renamed", "bug"),
+        ("tag_merged", "late"),
+        ("tag_deleted", "slow"),
+    ];
+    assert_eq!(done(&tenant).await, expected(tenant.user, &rows));
+    let now: Vec<_> = log(&tenant)
+        .await
+        .iter()
+        .map(|row| row["detail"]["changes"][0]["after"].clone())
+        .collect();
+    assert_eq!(now, [json!(null), json!("slow"), json!("defect")]);
+}
+
+async fn who_took_the_whole_project_away_is_in_the_log(setup: Setup) {
+    let app = setup.start().await;
+    let tenant = app.tenant().await;
+    let without = app.key(tenant.user, &["ticket:read"]).await;
+    let export = path(&tenant, "export/");
+    app.api(&without).get(&export).await.expect(403);
+    assert_eq!(done(&tenant).await, expected(tenant.user, &[]));
+    tenant.api.get(&export).await.expect(200);
+    let project = tenant.api.get(&path(&tenant, "")).await.expect(200).json;
+    let rows = [("exported", project["name"].as_str().unwrap())];
+    assert_eq!(done(&tenant).await, expected(tenant.user, &rows));
 }

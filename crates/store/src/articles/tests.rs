@@ -279,13 +279,13 @@ async fn search_follows_every_change(store: TestStore) {
         .write(move |c| Box::pin(delete(c, project, id)))
         .await
         .unwrap();
-    assert!(removed);
+    assert!(removed.is_some());
     assert!(titles(&store, project, "quinces cherries").await.is_empty());
     let again = store
         .write(move |c| Box::pin(delete(c, project, id)))
         .await
         .unwrap();
-    assert!(!again);
+    assert!(again.is_none());
 }
 
 async fn search_sees_only_enabled_articles(store: TestStore) {
@@ -316,7 +316,7 @@ async fn projects_do_not_see_each_other(store: TestStore) {
         .write(move |c| Box::pin(delete(c, ours, id)))
         .await
         .unwrap();
-    assert!(!removed);
+    assert!(removed.is_none());
     assert_eq!(page(&store, ours, 10, 0).await.1, 0);
     // A text that looks like the mark of a project inside the index.
     add(&store, ours, "Ours", &format!("{theirs}§secret {ours}§x §")).await;
