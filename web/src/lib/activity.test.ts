@@ -25,6 +25,25 @@ test("every row of the log has a sentence", () => {
     [{ activity: "secret_revealed", scope: "Project" }, "looked at the identity secret"],
     [{ scope: "Project", detail: { changes: [] } }, "changed the settings"],
     [{ activity: "key_created", detail: { name: "Cron" } }, "made the project key “Cron”"],
+    [{ activity: "exported", detail: { name: "Acme" } }, "exported the project"],
+    [{ activity: "invited", detail: { name: "jo@example.com" } }, "invited jo@example.com"],
+    [
+      {
+        activity: "member_level_changed",
+        detail: {
+          name: "jo@example.com",
+          changes: [{ field: "level", before: "member", after: "admin" }],
+        },
+      },
+      "made jo@example.com an admin",
+    ],
+    [
+      {
+        activity: "tag_renamed",
+        detail: { name: "bug", changes: [{ field: "name", before: "bug", after: "defect" }] },
+      },
+      "renamed the tag “bug” to “defect”",
+    ],
     [{ activity: "of_tomorrow" }, "of tomorrow"],
   ] as [Partial<Activity>, string][]) {
     expect(describeInLog(activity(change))).toBe(sentence);

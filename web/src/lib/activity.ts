@@ -58,13 +58,43 @@ const DONE: Record<string, string> = {
   secret_revealed: "looked at the identity secret",
   secret_rotated: "made a new identity secret",
   old_secret_dropped: "dropped the old identity secret",
+  member_joined: "joined by an invitation",
+  member_left: "left",
+  exported: "exported the project",
+};
+
+/** What was done to something that has a name. */
+const DONE_TO: Record<string, (name: string) => string> = {
+  key_created: (name) => `made the project key “${name}”`,
+  key_revoked: (name) => `revoked the project key “${name}”`,
+  mail_resent: (name) => `sent the mail “${name}” again`,
+  invited: (email) => `invited ${email}`,
+  invitation_withdrawn: (email) => `took the invitation of ${email} back`,
+  member_removed: (email) => `took ${email} out`,
+  article_created: (title) => `wrote the article “${title}”`,
+  article_updated: (title) => `changed the article “${title}”`,
+  article_deleted: (title) => `deleted the article “${title}”`,
+  guidance_created: (name) => `made the guidance “${name}”`,
+  guidance_updated: (name) => `changed the guidance “${name}”`,
+  guidance_deleted: (name) => `deleted the guidance “${name}”`,
+  tag_deleted: (name) => `deleted the tag “${name}”`,
+};
+
+/** What became of something with a name, given what it is now. */
+const CHANGED: Record<string, (name: string, after: string) => string> = {
+  member_level_changed: (email, level) =>
+    `made ${email} ${level === "admin" ? "an admin" : "a member"}`,
+  tag_renamed: (name, after) => `renamed the tag “${name}” to “${after}”`,
+  tag_merged: (name, after) => `merged the tag “${name}” into “${after}”`,
 };
 
 /** A row of the project's log, as the rest of a sentence that begins with who did it. Every row has one. */
 export function describeInLog(activity: Activity, nameOf = nameOfAssignee): string {
   const { activity: done, detail } = activity;
-  if (done === "key_created") return `made the project key “${detail.name}”`;
-  if (done === "key_revoked") return `revoked the project key “${detail.name}”`;
+  const name = detail.name ?? "";
+  const after = String(detail.changes?.[0]?.after ?? "");
+  const told = DONE_TO[done]?.(name) ?? CHANGED[done]?.(name, after);
+  if (told) return told;
   if (activity.scope === "Project" && done === "updated") return "changed the settings";
   return describe(activity, nameOf) ?? DONE[done] ?? done.replace(/_/g, " ");
 }
