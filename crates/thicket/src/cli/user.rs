@@ -8,7 +8,7 @@ use model::fields::{Email, Kind as _};
 use model::passwords::{self, Password};
 use model::{Env, MemberLevel, ProjectId};
 use serde_json::Value;
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use store::users::{self, NewUser, User};
 use store::{Conn, Store, organizations, projects, sessions};
 
@@ -173,7 +173,12 @@ fn check_email(email: &str) -> Result<String, Usage> {
 
 fn password_from_stdin() -> anyhow::Result<String> {
     let mut text = String::new();
-    std::io::stdin()
+    let stdin = std::io::stdin();
+    // Whoever sits there would wait for a program that waits for them.
+    if stdin.is_terminal() {
+        eprintln!("Type the password, which is shown as you type, then Enter and Ctrl-D.");
+    }
+    stdin
         .take(4096)
         .read_to_string(&mut text)
         .context("the password cannot be read from standard input")?;
