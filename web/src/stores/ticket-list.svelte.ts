@@ -53,12 +53,13 @@ class TicketList {
   /** Shows another list; nothing happens if it is the same. */
   open(project: number, query: TicketQuery, sort: Sort) {
     const key = JSON.stringify([project, query]);
+    // A saved view's own order becomes known a little later than its name.
+    this.#sort = sort;
     if (key === this.#key) return;
     if (project !== this.#project) tickets.clear();
     this.#key = key;
     this.#project = project;
     this.#query = query;
-    this.#sort = sort;
     this.chooseNone();
     this.reading = this.reload();
   }
