@@ -276,6 +276,66 @@ test("on a phone many tickets are chosen by touch, and what is done to an open o
   await closeWindow(phone);
 });
 
+test("a menu that opens by a key says what it is for: for one ticket, and for many", async () => {
+  const titles = {
+    a: (what: string) => `Assign ${what} to`,
+    s: (what: string) => `Snooze ${what} until`,
+    l: (what: string) => `Tags of ${what}`,
+    p: (what: string) => `Set the priority of ${what}`,
+    d: (what: string) => `Make ${what} due`,
+    "Shift+S": (what: string) => `Set the status of ${what}`,
+  };
+  const openAll = async (what: string) => {
+    for (const [key, title] of Object.entries(titles)) {
+      await page.keyboard.press(key);
+      const menu = page.getByRole("dialog", { name: title(what) });
+      await menu.getByText(title(what), { exact: true }).waitFor();
+      await page.keyboard.press("Escape");
+      await menu.waitFor({ state: "detached" });
+    }
+  };
+  const first = await server.ticket("Tina Title", "What is this menu?");
+  const second = await server.ticket("Theo Title", "And this?");
+  const isOpen = (number: number) =>
+    page.getByRole("region", { name: `Ticket ${number}` }).waitFor();
+  await openInbox(page, "open", "?q=Title&sort=created_at");
+  await expect.poll(() => row(page, "Title").count()).toBe(2);
+  await page.keyboard.press("j");
+  await isOpen(first.ticket_number);
+  await openAll(`#${first.ticket_number}`);
+  await page.keyboard.press("x");
+  await page.keyboard.press("j");
+  await isOpen(second.ticket_number);
+  await page.keyboard.press("x");
+  await page.getByText("2 selected").waitFor();
+  await openAll("2 tickets");
+});
+
+test("nothing of a long name or address is cut where one assigns, on a phone neither", async () => {
+  const email = "wilhelmina.featherstonehaugh-cholmondeley@customer-care.example.com";
+  await server.join(email, "Wilhelmina Featherstonehaugh-Cholmondeley of Little Snoring");
+  const ticket = await server.ticket("Nell Names", "Who is it?");
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    await openTicket(page, ticket.ticket_number);
+    await page.getByRole("region", { name: /^Ticket / }).focus();
+    await page.keyboard.press("a");
+    const option = page.getByRole("option", { name: /Wilhelmina/ });
+    await option.getByText(email).waitFor();
+    const cut = await option.evaluate((node) =>
+      [node, ...node.querySelectorAll("span")]
+        .filter(
+          (one) => one.scrollWidth > one.clientWidth && getComputedStyle(one).display !== "inline",
+        )
+        .map((one) => one.outerHTML),
+    );
+    expect(cut).toEqual([]);
+    const box = await option.boundingBox();
+    expect(box && box.x + box.width).toBeLessThan(width);
+    await page.keyboard.press("Escape");
+  }
+});
+
 test("what was done last is undone by z, and the notice says which tag it was", async () => {
   const ticket = await server.ticket("Zed Key", "Label me.", { tags: ["old"] });
   await openTicket(page, ticket.ticket_number);
