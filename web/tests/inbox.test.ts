@@ -2,7 +2,7 @@ import type { Browser, Page, Route } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { closeWindow, launch, signIn, signInAs } from "./browser.ts";
 import { composer, messages, openInbox, openTicket, row } from "./desk.ts";
-import { Server } from "./server.ts";
+import { Server, type Ticket } from "./server.ts";
 
 let server: Server;
 let browser: Browser;
@@ -232,6 +232,108 @@ test("a change can be undone, and many tickets are changed at once", async () =>
   await page.getByRole("button", { name: "Undo" }).click();
   await expect.poll(() => row(page, "Bulk").count()).toBe(3);
   for (const ticket of made) expect((await server.find(ticket)).status).toBe("open");
+});
+
+test("on a phone many tickets are chosen by touch, and what is done to an open one is not done to them", async () => {
+  const made = [];
+  for (const name of ["Touch One", "Touch Two", "Touch Three"]) {
+    made.push(await server.ticket(name, "Touch."));
+  }
+  const width = 390;
+  const touch = { viewport: { width, height: 844 }, hasTouch: true, isMobile: true };
+  const phone = await signIn(browser, server, touch);
+  await openInbox(phone, "open", "?q=Touch&sort=created_at");
+  await expect.poll(() => row(phone, "Touch").count()).toBe(3);
+  const select = phone.getByRole("button", { name: "Select", exact: true });
+  await select.tap();
+  for (const name of ["Touch One", "Touch Two", "Touch Three"]) await row(phone, name).tap();
+  const bar = phone.getByRole("toolbar", { name: "Selected tickets" });
+  await bar.getByText("3 selected").waitFor();
+  await row(phone, "Touch Three").tap();
+  await bar.getByText("2 selected").waitFor();
+  for (const button of await bar.getByRole("button").all()) {
+    const box = await button.boundingBox();
+    expect(box && box.x + box.width).toBeLessThan(width);
+  }
+
+  const [one, two, three] = made as [Ticket, Ticket, Ticket];
+  // From the keyboard or by a screen reader a row is still the link to its ticket.
+  await row(phone, "Touch Three").getByRole("link").press("Enter");
+  await composer(phone).waitFor();
+  await phone.getByRole("button", { name: "Resolve", exact: true }).tap();
+  await expect.poll(async () => (await server.find(three)).status).toBe("resolved");
+  expect((await server.find(one)).status).toBe("open");
+
+  await openInbox(phone, "open", "?q=Touch&sort=created_at");
+  await select.tap();
+  await row(phone, "Touch One").tap();
+  await row(phone, "Touch Two").tap();
+  await bar.getByRole("button", { name: "Resolve" }).tap();
+  for (const ticket of [one, two]) {
+    await expect.poll(async () => (await server.find(ticket)).status).toBe("resolved");
+  }
+  await bar.waitFor({ state: "detached" });
+  await closeWindow(phone);
+});
+
+test("a menu that opens by a key says what it is for: for one ticket, and for many", async () => {
+  const titles = {
+    a: (what: string) => `Assign ${what} to`,
+    s: (what: string) => `Snooze ${what} until`,
+    l: (what: string) => `Tags of ${what}`,
+    p: (what: string) => `Set the priority of ${what}`,
+    d: (what: string) => `Make ${what} due`,
+    "Shift+S": (what: string) => `Set the status of ${what}`,
+  };
+  const openAll = async (what: string) => {
+    for (const [key, title] of Object.entries(titles)) {
+      await page.keyboard.press(key);
+      const menu = page.getByRole("dialog", { name: title(what) });
+      await menu.getByText(title(what), { exact: true }).waitFor();
+      await page.keyboard.press("Escape");
+      await menu.waitFor({ state: "detached" });
+    }
+  };
+  const first = await server.ticket("Tina Title", "What is this menu?");
+  const second = await server.ticket("Theo Title", "And this?");
+  const isOpen = (number: number) =>
+    page.getByRole("region", { name: `Ticket ${number}` }).waitFor();
+  await openInbox(page, "open", "?q=Title&sort=created_at");
+  await expect.poll(() => row(page, "Title").count()).toBe(2);
+  await page.keyboard.press("j");
+  await isOpen(first.ticket_number);
+  await openAll(`#${first.ticket_number}`);
+  await page.keyboard.press("x");
+  await page.keyboard.press("j");
+  await isOpen(second.ticket_number);
+  await page.keyboard.press("x");
+  await page.getByText("2 selected").waitFor();
+  await openAll("2 tickets");
+});
+
+test("nothing of a long name or address is cut where one assigns, on a phone neither", async () => {
+  const email = "wilhelmina.featherstonehaugh-cholmondeley@customer-care.example.com";
+  await server.join(email, "Wilhelmina Featherstonehaugh-Cholmondeley of Little Snoring");
+  const ticket = await server.ticket("Nell Names", "Who is it?");
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    await openTicket(page, ticket.ticket_number);
+    await page.getByRole("region", { name: /^Ticket / }).focus();
+    await page.keyboard.press("a");
+    const option = page.getByRole("option", { name: /Wilhelmina/ });
+    await option.getByText(email).waitFor();
+    const cut = await option.evaluate((node) =>
+      [node, ...node.querySelectorAll("span")]
+        .filter(
+          (one) => one.scrollWidth > one.clientWidth && getComputedStyle(one).display !== "inline",
+        )
+        .map((one) => one.outerHTML),
+    );
+    expect(cut).toEqual([]);
+    const box = await option.boundingBox();
+    expect(box && box.x + box.width).toBeLessThan(width);
+    await page.keyboard.press("Escape");
+  }
 });
 
 test("what was done last is undone by z, and the notice says which tag it was", async () => {

@@ -215,6 +215,7 @@ export const scenes: Scene[] = [
     enter: async (page) => {
       await openInbox(page);
       await row(page, CLARA).waitFor();
+      await press(page, "Select");
       const boxes = page.getByRole("checkbox", { name: /Select ticket/ });
       await boxes.nth(1).check({ force: true });
       await boxes.nth(3).click({ force: true, modifiers: ["Shift"] });

@@ -1,4 +1,4 @@
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page, Route } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { closeWindow, launch, signIn } from "./browser.ts";
 import { composer, messages, openTicket, row } from "./desk.ts";
@@ -310,6 +310,28 @@ test("a macro's status is for the ticket it was used in, and for no other", asyn
     .toBe("You are next.");
   await messages(page).locator(".team").getByText("You are next.").waitFor();
   expect((await server.find(other)).status).not.toBe("resolved");
+});
+
+test("a status that could not be set after a reply is told, and is set when tried again", async () => {
+  await useThanks();
+  const path = new RegExp(`/tickets/${ticket.id}/$`);
+  const refuse = (route: Route) => route.fulfill({ status: 503, json: {} });
+  await page.route(path, (route) =>
+    route.request().method() === "PATCH" ? refuse(route) : route.continue(),
+  );
+  await send();
+  const notices = page.getByRole("region", { name: "Notices" });
+  const told = notices.getByText(`Sent, but #${ticket.ticket_number} was not changed`);
+  // By then the next ticket is open: the notice says which one it is about.
+  await told.waitFor();
+  expect((await server.find(ticket)).status).toBe("open");
+
+  await page.unroute(path);
+  await notices.getByRole("button", { name: "Try again" }).click();
+  await told.waitFor({ state: "detached" });
+  await expect.poll(async () => (await server.find(ticket)).status).toBe("resolved");
+  const sent = (await server.messages(ticket)).filter((one) => one.content === "Thank you.");
+  expect(sent).toHaveLength(1);
 });
 
 test("a macro's status goes with its text", async () => {

@@ -28,8 +28,8 @@ export const SLA_WORDS = { breached: "Overdue", "at-risk": "Due soon", "on-track
 
 const words = (text: string | null) => (text ?? "").split(",").filter(Boolean);
 
-/** Reads the query of our own address; what it does not know it leaves out. */
-export function readFilters(query: URLSearchParams): Filters {
+/** Reads the query of our own address; what it does not know it leaves out. `ownSort` is the order that the view has itself. */
+export function readFilters(query: URLSearchParams, ownSort: Sort = DEFAULT_SORT): Filters {
   const sla = query.get("sla") ?? "";
   const sort = query.get("sort") ?? "";
   return {
@@ -40,12 +40,15 @@ export function readFilters(query: URLSearchParams): Filters {
     channel: query.get("channel") ?? "",
     sla: sla in SLA_WORDS ? (sla as Filters["sla"]) : "",
     tags: words(query.get("tags")),
-    sort: sort in SORTS ? (sort as Sort) : DEFAULT_SORT,
+    sort: sort in SORTS ? (sort as Sort) : ownSort,
   };
 }
 
 /** The address's query for filters; null for what is not set. */
-export function writeFilters(filters: Filters): Record<string, string | null> {
+export function writeFilters(
+  filters: Filters,
+  ownSort: Sort = DEFAULT_SORT,
+): Record<string, string | null> {
   return {
     q: filters.search || null,
     status: filters.status.join(",") || null,
@@ -54,12 +57,12 @@ export function writeFilters(filters: Filters): Record<string, string | null> {
     channel: filters.channel || null,
     sla: filters.sla || null,
     tags: filters.tags.join(",") || null,
-    sort: filters.sort === DEFAULT_SORT ? null : filters.sort,
+    sort: filters.sort === ownSort ? null : filters.sort,
   };
 }
 
 /** The query that the server is asked with. */
-export function toQuery(view: string, filters: Filters): TicketQuery {
+export function toQuery(view: string, filters: Filters, ownSort: Sort = DEFAULT_SORT): TicketQuery {
   return {
     view: view === "all" ? null : view,
     search: filters.search.trim(),
@@ -69,7 +72,7 @@ export function toQuery(view: string, filters: Filters): TicketQuery {
     channel_source: filters.channel,
     sla: filters.sla,
     tags: filters.tags.length > 0 ? JSON.stringify(filters.tags) : null,
-    order_by: filters.sort === DEFAULT_SORT ? null : filters.sort,
+    order_by: filters.sort === ownSort ? null : filters.sort,
   };
 }
 
@@ -90,6 +93,14 @@ export function toSaved(filters: Filters): Record<string, unknown> {
     };
   }
   return saved;
+}
+
+/** The order that a saved view has itself. */
+export function savedSort(saved: Record<string, unknown> | undefined): Sort {
+  const sorting = saved?.["sorting"] as { columnKey?: unknown; order?: unknown } | undefined;
+  const isDescending = Number(sorting?.order) < 0 || String(sorting?.order).startsWith("desc");
+  const sort = `${isDescending ? "-" : ""}${String(sorting?.columnKey)}`;
+  return sort in SORTS ? (sort as Sort) : DEFAULT_SORT;
 }
 
 export const isNarrowed = (filters: Filters) =>

@@ -1,6 +1,7 @@
 /** How tickets are told: names, words and marks for what is in them. */
 import type { IconName } from "~/components/icons";
 import type { Priority, Status, Ticket } from "~/api/tickets";
+import type { Sort } from "./filters";
 
 export const STATUS_WORDS: Record<Status, string> = {
   new: "New",
@@ -64,6 +65,13 @@ export function customerEmail(ticket: Ticket): string {
   const property = ticket.person?.properties["email"];
   const known = typeof property === "string" ? property : "";
   return known || trait(ticket, "email") || ticket.email_from || "";
+}
+
+/** The time that one reads down a list in this order, and what it is. */
+export function timeInOrder(ticket: Ticket, sort: Sort): { words: string; at: string } {
+  if (sort.endsWith("created_at")) return { words: "Opened", at: ticket.created_at };
+  if (sort === "sla_due_at" && ticket.sla_due_at) return { words: "Due", at: ticket.sla_due_at };
+  return { words: "Last activity", at: ticket.updated_at };
 }
 
 /** How pressing the due date is. Only for what is not resolved. */

@@ -1,6 +1,6 @@
 /** Replies on their way. They are kept in the browser until the server has them, also over a reload. */
 import type { MacroActions } from "~/api/macros";
-import type { NewReply } from "~/api/tickets";
+import { STATUSES, type NewReply, type Status } from "~/api/tickets";
 import { keep, kept } from "~/lib/storage";
 
 export interface Outgoing {
@@ -23,7 +23,7 @@ export interface Outgoing {
 const KEY = "thicket.outbox";
 
 class Outbox {
-  list: Outgoing[] = $state.raw(interrupted(kept<Outgoing[]>(KEY, [])));
+  list: Outgoing[] = $state.raw(interrupted(kept<unknown>(KEY, [])));
 
   add(
     project: number,
@@ -63,9 +63,41 @@ class Outbox {
 }
 
 /** Whatever was being sent when the page went away may or may not have arrived. */
-function interrupted(list: Outgoing[]): Outgoing[] {
+function interrupted(list: unknown): Outgoing[] {
   const error = "The page was closed before this was confirmed.";
-  return list.map((item) => ({ ...item, state: "failed", error, isUnsure: true }));
+  if (!Array.isArray(list)) return [];
+  return list.filter(isOutgoing).map((item) => ({
+    ...item,
+    then: actionsOf(item.then),
+    seen: item.seen ?? null,
+    state: "failed",
+    error,
+    isUnsure: true,
+  }));
+}
+
+/** What every build has kept of a reply; of `then` and `seen` older ones knew less. */
+type Kept = Omit<Outgoing, "then" | "seen"> & { then?: unknown; seen?: string | null };
+
+/** Anything may lie in the browser's store: what cannot be shown and sent again is left out. */
+function isOutgoing(item: unknown): item is Kept {
+  if (typeof item !== "object" || item === null) return false;
+  const { localId, project, ticketId, reply, at } = item as Partial<Kept>;
+  return (
+    typeof localId === "string" &&
+    typeof project === "number" &&
+    typeof ticketId === "string" &&
+    typeof reply?.message === "string" &&
+    typeof reply.is_private === "boolean" &&
+    typeof at === "number"
+  );
+}
+
+/** Before macros could do more, it was a status or nothing. */
+function actionsOf(then: unknown): MacroActions {
+  if (STATUSES.includes(then as Status)) return { status: then as Status };
+  const isActions = typeof then === "object" && then !== null && !Array.isArray(then);
+  return isActions ? then : {};
 }
 
 export const outbox = new Outbox();

@@ -215,7 +215,10 @@ class Thread {
       const ticket = tickets.find(ticketId) ?? (await api.find(project, ticketId));
       await tickets.update(project, ticketId, changeOf(then, ticket));
     } catch (error) {
-      toasts.show(`Sent, but the ticket was not changed: ${explain(error)}`, {
+      // By then one may be at the next ticket.
+      const known = tickets.find(ticketId);
+      const what = known ? `#${known.ticket_number}` : "the ticket";
+      toasts.show(`Sent, but ${what} was not changed: ${explain(error)}`, {
         tone: "danger",
         action: { label: "Try again", run: () => void this.#act(item) },
       });

@@ -23,6 +23,8 @@ class TicketList {
   waiting = $state(0);
   /** Chosen with boxes, for doing something to many. */
   chosen: ReadonlySet<string> = $state.raw(new Set());
+  /** Somebody is about to choose: the boxes are there before the first is ticked, as a finger finds none by hovering. */
+  #isChoosing = $state(false);
 
   /** The reader is at the very top: there new tickets may push the others down. */
   isAtTop = true;
@@ -44,17 +46,21 @@ class TicketList {
     return this.ids.length;
   }
 
+  get isChoosing() {
+    return this.#isChoosing || this.chosen.size > 0;
+  }
+
   /** Shows another list; nothing happens if it is the same. */
   open(project: number, query: TicketQuery, sort: Sort) {
     const key = JSON.stringify([project, query]);
+    // A saved view's own order becomes known a little later than its name.
+    this.#sort = sort;
     if (key === this.#key) return;
     if (project !== this.#project) tickets.clear();
     this.#key = key;
     this.#project = project;
     this.#query = query;
-    this.#sort = sort;
-    this.chosen = new Set();
-    this.#anchor = null;
+    this.chooseNone();
     this.reading = this.reload();
   }
 
@@ -165,7 +171,10 @@ class TicketList {
     }
     this.ids = ids;
     const chosen = [...this.chosen].filter((id) => !asked.includes(id) || belongs.has(id));
-    if (chosen.length !== this.chosen.size) this.chosen = new Set(chosen);
+    if (chosen.length === this.chosen.size) return;
+    this.chosen = new Set(chosen);
+    // What they were chosen for is done.
+    if (chosen.length === 0) this.chooseNone();
   }
 
   #placeOf(ticket: Ticket, ids: (string | undefined)[]): number | null {
@@ -191,6 +200,10 @@ class TicketList {
     return id === undefined ? -1 : this.ids.indexOf(id);
   }
 
+  beginChoosing() {
+    this.#isChoosing = true;
+  }
+
   /** Chooses or no longer chooses a ticket; with `toHere`, everything from the last choice on. */
   choose(id: string, toHere = false) {
     const chosen = new Set(this.chosen);
@@ -211,6 +224,7 @@ class TicketList {
   }
 
   chooseNone() {
+    this.#isChoosing = false;
     this.chosen = new Set();
     this.#anchor = null;
   }

@@ -88,3 +88,26 @@ test("a range is chosen from the last choice on", async () => {
   ticketList.choose("t4");
   expect([...ticketList.chosen]).toEqual(["t3", "t5", "t6"]);
 });
+
+test("the boxes are there before the first is ticked, and go when none is wanted", async () => {
+  await open();
+  expect(ticketList.isChoosing).toBe(false);
+  ticketList.beginChoosing();
+  expect(ticketList.isChoosing).toBe(true);
+  ticketList.choose("t3");
+  ticketList.choose("t3");
+  expect(ticketList.isChoosing).toBe(true);
+  ticketList.chooseNone();
+  expect(ticketList.isChoosing).toBe(false);
+});
+
+test("choosing ends when all that was chosen has left the list", async () => {
+  await open();
+  ticketList.beginChoosing();
+  ticketList.choose("t3");
+  ids.splice(3, 1);
+  ticketList.touch("t3");
+  await vi.advanceTimersByTimeAsync(100);
+  expect([...ticketList.chosen]).toEqual([]);
+  expect(ticketList.isChoosing).toBe(false);
+});

@@ -3,6 +3,7 @@ import type { IconName } from "~/components/icons";
 import { ApiError } from "~/api/client";
 import * as api from "~/api/views";
 import type { View, ViewCounts } from "~/api/views";
+import { savedSort, type Sort } from "~/lib/filters";
 
 export interface BuiltInView {
   id: string;
@@ -46,6 +47,11 @@ class Views {
   nameOf(id: string): string {
     const builtIn = BUILT_IN.find((view) => view.id === id);
     return builtIn?.label ?? this.saved.find((view) => view.short_id === id)?.name ?? "Inbox";
+  }
+
+  /** The order that a view has itself, unless one asks for another. */
+  sortOf(id: string): Sort {
+    return savedSort(this.saved.find((view) => view.short_id === id)?.filters);
   }
 
   countOf(id: string): number | null {

@@ -11,6 +11,7 @@ const idOf = (number: number) => `ticket-${number}`;
 const props = (openId: string | null) => ({
   projectId: 1,
   hrefOf: (number: number) => `/${number}`,
+  sort: "-updated_at" as const,
   openId,
   isNarrowed: false,
   onclear: () => undefined,

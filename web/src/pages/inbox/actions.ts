@@ -135,7 +135,8 @@ function isDifferent(ticket: Ticket, wanted: TicketChange): boolean {
 
 const count = (number: number) => (number === 1 ? "1 ticket" : `${number} tickets`);
 
-const nameOf = (done: Ticket[]) =>
+/** `#12`, or `3 tickets`. */
+export const nameOf = (done: Ticket[]) =>
   done.length === 1 ? `#${done[0]?.ticket_number}` : count(done.length);
 
 function describe(done: Ticket[], wanted: TicketChange): string {

@@ -87,7 +87,7 @@ function moving({ move, back, ticket, toggleRail }: InboxScene): Command[] {
       run: () => ticketList.chooseAllLoaded(),
     },
   ];
-  if (ticketList.chosen.size > 0) {
+  if (ticketList.isChoosing) {
     found.push({
       id: "select-none",
       title: "Select none",
