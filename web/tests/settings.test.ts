@@ -363,6 +363,8 @@ test("what a new key lacks is said at its field when one tries to make it", asyn
   const label = page.getByLabel("What is it for?");
   await expect.poll(() => label.evaluate((it) => it === document.activeElement)).toBe(true);
   await expect.poll(() => label.getAttribute("aria-describedby")).toBe("label-missing");
+  await page.getByRole("alert").getByText("Say in a few words what it is for.").waitFor();
+  expect(await label.getAttribute("aria-invalid")).toBe("true");
   await expectAccessible(page);
   await label.fill("Two steps");
   await make.click();
@@ -372,6 +374,25 @@ test("what a new key lacks is said at its field when one tries to make it", asyn
   await everything.check();
   await make.click();
   await page.getByLabel("The key").waitFor();
+});
+
+test("what a new key of the project lacks is said at its field when one tries to make it", async () => {
+  await open("api-keys");
+  await page.getByRole("button", { name: "New project key" }).click();
+  const make = page.getByRole("button", { name: "Make the key" });
+  const label = page.getByLabel("What is it for?");
+  await label.fill("   ");
+  expect(await page.getByText("Say in a few words what it is for.").count()).toBe(0);
+  await make.click();
+  await page.getByRole("alert").getByText("Say in a few words what it is for.").waitFor();
+  await expect.poll(() => label.evaluate((it) => it === document.activeElement)).toBe(true);
+  expect(await label.getAttribute("aria-invalid")).toBe("true");
+  expect(await label.getAttribute("aria-describedby")).toBe("project-key-label-missing");
+  await expectAccessible(page);
+  await label.fill("Billing");
+  await page.getByRole("alert").waitFor({ state: "detached" });
+  await make.click();
+  await page.getByRole("textbox", { name: "The project key" }).waitFor();
 });
 
 test("a new article begins at its title", async () => {
@@ -416,6 +437,34 @@ test.each([
   await expectAccessible(page);
   await page.getByRole("link", { name: "Go to your inbox" }).click();
   await page.waitForURL(/\/project\/1\/inbox/);
+});
+
+test("the outbox says that mails wait which nobody has tried to send, once they should have been tried", async () => {
+  const path = "/api/organizations/@current/invites/";
+  await server.call("POST", path, { email: "unsent@example.com" });
+  type Mails = { results: { created_at: string }[] };
+  const { results } = await server.call<Mails>("GET", "/conversations/outbox/?limit=100");
+  const times = results.map(({ created_at }) => Date.parse(created_at));
+  await page.clock.install({ time: Math.min(...times) });
+  await open("outbox");
+  const mail = page.locator("details").filter({ hasText: "unsent@example.com" });
+  await mail.getByText("Waits", { exact: true }).waitFor();
+  const notice = page.getByText("Mails wait that nobody has tried to send:");
+  expect(await notice.count()).toBe(0);
+  await page.clock.fastForward("01:00");
+  await notice.waitFor();
+  await page.getByText("THICKET_SMTP_URL").waitFor();
+  await expectAccessible(page);
+});
+
+test("a server that does not answer is told of, and can be tried again", async () => {
+  await page.route("**/api/users/@me/", (route) => route.fulfill({ status: 500, json: {} }));
+  await page.goto("/project/1/inbox");
+  await page.getByRole("heading", { name: "This did not work" }).waitFor();
+  await expectAccessible(page);
+  await page.unroute("**/api/users/@me/");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("navigation", { name: "Main" }).waitFor();
 });
 
 test("who forgot their password is told how to get a new one", async () => {
