@@ -395,6 +395,23 @@ test("what a new key of the project lacks is said at its field when one tries to
   await page.getByRole("textbox", { name: "The project key" }).waitFor();
 });
 
+test("what one can do with a list stands below its words where a phone has no room beside them", async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await open("api-keys");
+  const words = await page.getByText("belongs to nobody in particular").boundingBox();
+  const button = await page.getByRole("button", { name: "New project key" }).boundingBox();
+  expect(button?.y).toBeGreaterThanOrEqual((words?.y ?? 0) + (words?.height ?? 0));
+});
+
+test("the public token can be copied", async () => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await open("general");
+  const token = await page.locator("code.token").innerText();
+  expect(token).toMatch(/^phc_/);
+  await page.getByRole("button", { name: "Copy the public token" }).click();
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(token);
+});
+
 test("a new article begins at its title", async () => {
   await open("articles/new");
   const title = page.getByLabel("Title");
