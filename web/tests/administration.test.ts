@@ -234,9 +234,13 @@ test("a member leaves the organisation, after being asked", async () => {
   await dialog.getByText("You will not see its tickets any more").waitFor();
   await dialog.getByRole("button", { name: "Leave" }).click();
   await them.getByRole("heading", { name: "You are in no project yet" }).waitFor();
+  await them.getByText("You are signed in as gone@example.com.").waitFor();
+  expect(await them.getByRole("navigation").count()).toBe(0);
   type Members = { results: { email: string }[] };
   const { results } = await server.call<Members>("GET", "/api/organizations/@current/members/");
   expect(results.map(({ email }) => email)).not.toContain("gone@example.com");
+  await them.getByRole("button", { name: "Sign out" }).click();
+  await them.waitForURL(/\/signin$/);
   await closeWindow(them);
 });
 

@@ -156,6 +156,57 @@ test("what is begun in the composer is still there after a reload", async () => 
   await expect.poll(() => composer().inputValue()).toBe("Half a thought");
 });
 
+const opened = () => page.getByRole("link", { name: /^Go to ticket #\d+$/ });
+
+test("a person is called after being asked, and the ticket that is opened leads to the inbox", async () => {
+  await send("My parcel is lost");
+  await model.end("I cannot find it.");
+  await page.getByLabel("Copy answer").waitFor();
+  await composer().fill("It was sent on Monday");
+  const call = page.getByRole("button", { name: "Talk to a person" });
+  await call.click();
+  const dialog = page.getByRole("dialog", { name: "Talk to a person?" });
+  await dialog.getByText("everything that was said in this conversation").waitFor();
+  await dialog.getByText("What you have begun to write goes with it.").waitFor();
+  await expectAccessible(page);
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  await expect.poll(() => call.evaluate((it) => it === document.activeElement)).toBe(true);
+  expect(await composer().inputValue()).toBe("It was sent on Monday");
+  expect(await page.getByText("Talk to a person:").count()).toBe(0);
+
+  await call.click();
+  await dialog.getByRole("button", { name: "Open a ticket" }).click();
+  await page.getByText("Talk to a person: It was sent on Monday").waitFor();
+  expect(await composer().inputValue()).toBe("");
+  await opened().waitFor();
+  await expectAccessible(page);
+  const number = /\d+$/.exec(await opened().innerText())?.[0];
+  await opened().click();
+  await page.waitForURL(new RegExp(`/inbox/all/${number}$`));
+  const ticket = page.getByRole("region", { name: "Messages" });
+  await ticket.getByText("My parcel is lost").waitFor();
+});
+
+test("a person is called by the command menu, too, and only where one can write", async () => {
+  const search = async () => {
+    await page.keyboard.press("ControlOrMeta+k");
+    await page.keyboard.type("talk to");
+  };
+  const option = page.getByRole("option", { name: "Talk to a person" });
+  await search();
+  await option.waitFor();
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Talk to a person?" });
+  await dialog.getByText("Your team gets a ticket, and answers you there.").waitFor();
+  await page.keyboard.press("Escape");
+  await page.goto(`/project/1/chat/${crypto.randomUUID()}`);
+  await page.getByText("There is no such conversation").waitFor();
+  await search();
+  await page.getByText("Nothing fits.").or(page.getByRole("option").first()).waitFor();
+  expect(await option.count()).toBe(0);
+});
+
 test("who comes by with keys goes on with them, and writes when they say so", async () => {
   await composer().waitFor();
   for (const [letter, path] of [

@@ -423,6 +423,15 @@ export const scenes: Scene[] = [
     },
   },
   {
+    name: "chat-person",
+    enter: async (page, { conversation }) => {
+      await page.goto(`/project/1/chat/${conversation}`);
+      await page.getByLabel("Copy answer").waitFor();
+      await press(page, "Talk to a person");
+      await dialog(page);
+    },
+  },
+  {
     name: "chat-missing",
     enter: async (page) => {
       await page.goto(`/project/1/chat/${crypto.randomUUID()}`);
@@ -479,4 +488,21 @@ export const scenes: Scene[] = [
     await press(page, "New macro");
     await page.getByLabel("Name").waitFor();
   }),
+  {
+    name: "discard-question",
+    enter: async (page) => {
+      await page.goto("/project/1/settings/macros");
+      await press(page, "New macro");
+      await page.getByLabel("Name").fill("Half a thought");
+      await page.keyboard.press("Escape");
+      await page.getByRole("dialog", { name: "Discard what you have written?" }).waitFor();
+    },
+  },
+  {
+    name: "page-missing",
+    enter: async (page) => {
+      await page.goto("/project/1/nowhere");
+      await page.getByText("There is no such page").waitFor();
+    },
+  },
 ];

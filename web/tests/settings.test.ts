@@ -202,6 +202,42 @@ describe("unsaved settings", () => {
     expect(await dialog().count()).toBe(0);
   });
 
+  test.each([
+    {
+      how: "by the account menu",
+      leave: async (theirs: Page) => {
+        await theirs.locator(".account").click();
+        await theirs.getByRole("button", { name: "Sign out", exact: true }).click();
+      },
+    },
+    {
+      how: "by the command menu",
+      leave: async (theirs: Page) => {
+        await theirs.keyboard.press("ControlOrMeta+k");
+        await theirs.keyboard.type("sign out");
+        await theirs.keyboard.press("Enter");
+      },
+    },
+  ])("are not lost to signing out $how without a question", async ({ how, leave }) => {
+    const email = `${how.replaceAll(" ", "-")}@example.com`;
+    const theirs = await signInAs(browser, server, await server.join(email, "Ines In"));
+    await theirs.goto("/project/1/settings/account");
+    const name = theirs.getByLabel("First name");
+    await name.fill("Changed");
+    await leave(theirs);
+    const asked = theirs.getByRole("dialog", { name: "Leave without saving?" });
+    await asked.getByRole("button", { name: "Stay" }).click();
+    await asked.waitFor({ state: "detached" });
+    expect(await name.inputValue()).toBe("Changed");
+
+    await leave(theirs);
+    await asked.getByRole("button", { name: "Leave" }).click();
+    await theirs.waitForURL((url) => url.pathname === "/signin");
+    await theirs.getByLabel("E-mail").waitFor();
+    expect(await theirs.getByRole("dialog").count()).toBe(0);
+    await closeWindow(theirs);
+  });
+
   test("keep nobody who is signed out meanwhile", async () => {
     const theirs = await signInAs(
       browser,
@@ -218,6 +254,107 @@ describe("unsaved settings", () => {
   });
 });
 
+describe("what was written in a dialog", () => {
+  const question = () => page.getByRole("dialog", { name: "Discard what you have written?" });
+  const form = () => page.locator("dialog:has(form)");
+
+  test.each([
+    { what: "a macro", section: "macros", begin: "New macro", field: "When to use it" },
+    { what: "a rule", section: "guidance", begin: "Add", field: "Name" },
+    { what: "an invitation", section: "members", begin: "Invite", field: "E-mail" },
+    { what: "a key", section: "api-keys", begin: "New key", field: "What is it for?" },
+    {
+      what: "a key of the project",
+      section: "api-keys",
+      begin: "New project key",
+      field: "What is it for?",
+    },
+  ])("is not lost without a question: $what", async ({ section, begin, field }) => {
+    await open(section);
+    const button = page.getByRole("button", { name: begin, exact: true }).first();
+    await button.click();
+    await form().getByLabel(field).fill("half a thought");
+    await page.keyboard.press("Escape");
+    const goOn = question().getByRole("button", { name: "Go on writing" });
+    await expect.poll(() => goOn.evaluate((it) => it === document.activeElement)).toBe(true);
+    await expectAccessible(page);
+    await page.keyboard.press("Enter");
+    await question().waitFor({ state: "detached" });
+    expect(await form().getByLabel(field).inputValue()).toBe("half a thought");
+
+    await form().getByRole("button", { name: "Close" }).click();
+    await question().getByRole("button", { name: "Discard" }).click();
+    await form().waitFor({ state: "detached" });
+    await expect.poll(() => button.evaluate((it) => it === document.activeElement)).toBe(true);
+    await button.click();
+    expect(await form().getByLabel(field).inputValue()).toBe("");
+  });
+
+  test("stays however often one presses Escape or beside it", async () => {
+    await open("macros");
+    await page.getByRole("button", { name: "New macro" }).click();
+    await form().getByLabel("Name").fill("Greeting");
+    for (let times = 0; times < 3; times += 1) {
+      await page.keyboard.press("Escape");
+      await question().waitFor();
+      await page.keyboard.press("Escape");
+      await question().waitFor({ state: "detached" });
+    }
+    await page.mouse.click(5, 5);
+    await question().waitFor();
+    await page.mouse.click(5, 5);
+    await question().waitFor({ state: "detached" });
+    // Where no part of the dialog has the focus, a key is the browser's.
+    for (let times = 0; times < 3; times += 1) {
+      await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+      await page.keyboard.press("Escape");
+      await question().waitFor();
+      await page.keyboard.press("Escape");
+      await question().waitFor({ state: "detached" });
+    }
+    expect(await form().getByLabel("Name").inputValue()).toBe("Greeting");
+  });
+
+  test("is asked about by the browser's back, too", async () => {
+    await open("data");
+    await page.getByRole("link", { name: "Macros" }).click();
+    await page.getByRole("button", { name: "New macro" }).click();
+    await form().getByLabel("Name").fill("Greeting");
+    await page.goBack();
+    const asked = page.getByRole("dialog", { name: "Leave without saving?" });
+    await asked.getByRole("button", { name: "Stay" }).click();
+    await asked.waitFor({ state: "detached" });
+    expect(await form().getByLabel("Name").inputValue()).toBe("Greeting");
+    await page.goBack();
+    await asked.getByRole("button", { name: "Leave" }).click();
+    await page.getByRole("heading", { name: "Export and backup" }).waitFor();
+    expect(await page.getByRole("dialog").count()).toBe(0);
+  });
+
+  test("is not asked about when it is nothing, when it is as it was, or when it is saved", async () => {
+    await open("macros");
+    const begin = page.getByRole("button", { name: "New macro" });
+    const name = form().getByLabel("Name");
+    await begin.click();
+    await name.waitFor();
+    await page.keyboard.press("Escape");
+    await form().waitFor({ state: "detached" });
+
+    await begin.click();
+    await name.fill("Kept");
+    await form().getByLabel("Reply").fill("Thank you for writing.");
+    await form().getByRole("button", { name: "Save" }).click();
+    await form().waitFor({ state: "detached" });
+
+    await page.getByRole("button", { name: /^Kept/ }).click();
+    await name.fill("Changed");
+    await name.fill("Kept");
+    await page.mouse.click(5, 5);
+    await form().waitFor({ state: "detached" });
+    expect(await question().count()).toBe(0);
+  });
+});
+
 test("what a new key lacks is said at its field when one tries to make it", async () => {
   await open("api-keys");
   await page.getByRole("button", { name: "New key" }).click();
@@ -226,6 +363,8 @@ test("what a new key lacks is said at its field when one tries to make it", asyn
   const label = page.getByLabel("What is it for?");
   await expect.poll(() => label.evaluate((it) => it === document.activeElement)).toBe(true);
   await expect.poll(() => label.getAttribute("aria-describedby")).toBe("label-missing");
+  await page.getByRole("alert").getByText("Say in a few words what it is for.").waitFor();
+  expect(await label.getAttribute("aria-invalid")).toBe("true");
   await expectAccessible(page);
   await label.fill("Two steps");
   await make.click();
@@ -235,6 +374,42 @@ test("what a new key lacks is said at its field when one tries to make it", asyn
   await everything.check();
   await make.click();
   await page.getByLabel("The key").waitFor();
+});
+
+test("what a new key of the project lacks is said at its field when one tries to make it", async () => {
+  await open("api-keys");
+  await page.getByRole("button", { name: "New project key" }).click();
+  const make = page.getByRole("button", { name: "Make the key" });
+  const label = page.getByLabel("What is it for?");
+  await label.fill("   ");
+  expect(await page.getByText("Say in a few words what it is for.").count()).toBe(0);
+  await make.click();
+  await page.getByRole("alert").getByText("Say in a few words what it is for.").waitFor();
+  await expect.poll(() => label.evaluate((it) => it === document.activeElement)).toBe(true);
+  expect(await label.getAttribute("aria-invalid")).toBe("true");
+  expect(await label.getAttribute("aria-describedby")).toBe("project-key-label-missing");
+  await expectAccessible(page);
+  await label.fill("Billing");
+  await page.getByRole("alert").waitFor({ state: "detached" });
+  await make.click();
+  await page.getByRole("textbox", { name: "The project key" }).waitFor();
+});
+
+test("what one can do with a list stands below its words where a phone has no room beside them", async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await open("api-keys");
+  const words = await page.getByText("belongs to nobody in particular").boundingBox();
+  const button = await page.getByRole("button", { name: "New project key" }).boundingBox();
+  expect(button?.y).toBeGreaterThanOrEqual((words?.y ?? 0) + (words?.height ?? 0));
+});
+
+test("the public token can be copied", async () => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await open("general");
+  const token = await page.locator("code.token").innerText();
+  expect(token).toMatch(/^phc_/);
+  await page.getByRole("button", { name: "Copy the public token" }).click();
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(token);
 });
 
 test("a new article begins at its title", async () => {
@@ -279,6 +454,34 @@ test.each([
   await expectAccessible(page);
   await page.getByRole("link", { name: "Go to your inbox" }).click();
   await page.waitForURL(/\/project\/1\/inbox/);
+});
+
+test("the outbox says that mails wait which nobody has tried to send, once they should have been tried", async () => {
+  const path = "/api/organizations/@current/invites/";
+  await server.call("POST", path, { email: "unsent@example.com" });
+  type Mails = { results: { created_at: string }[] };
+  const { results } = await server.call<Mails>("GET", "/conversations/outbox/?limit=100");
+  const times = results.map(({ created_at }) => Date.parse(created_at));
+  await page.clock.install({ time: Math.min(...times) });
+  await open("outbox");
+  const mail = page.locator("details").filter({ hasText: "unsent@example.com" });
+  await mail.getByText("Waits", { exact: true }).waitFor();
+  const notice = page.getByText("Mails wait that nobody has tried to send:");
+  expect(await notice.count()).toBe(0);
+  await page.clock.fastForward("01:00");
+  await notice.waitFor();
+  await page.getByText("THICKET_SMTP_URL").waitFor();
+  await expectAccessible(page);
+});
+
+test("a server that does not answer is told of, and can be tried again", async () => {
+  await page.route("**/api/users/@me/", (route) => route.fulfill({ status: 500, json: {} }));
+  await page.goto("/project/1/inbox");
+  await page.getByRole("heading", { name: "This did not work" }).waitFor();
+  await expectAccessible(page);
+  await page.unroute("**/api/users/@me/");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("navigation", { name: "Main" }).waitFor();
 });
 
 test("who forgot their password is told how to get a new one", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ago, dayName, span } from "./time.ts";
+import { ago, dayName, since, span } from "./time.ts";
 
 const NOW = new Date(2026, 10, 25, 14, 20).getTime();
 const before = (ms: number) => new Date(NOW - ms).toISOString();
@@ -8,6 +8,16 @@ test("how long ago something was fits into a list", () => {
   expect(ago(before(20_000), NOW)).toBe("now");
   expect(ago(before(5 * 60_000), NOW)).toBe("5m");
   expect(ago(before(3 * 3_600_000), NOW)).toBe("3h");
+});
+
+test("how long ago something was reads well at the end of a sentence", () => {
+  const day = 86_400_000;
+  expect(since(before(20_000), NOW)).toBe("just now");
+  expect(since(before(5 * 60_000), NOW)).toBe("5m ago");
+  expect(since(before(3 * 3_600_000), NOW)).toBe("3h ago");
+  expect(since(before(2 * day), NOW)).toBe(`on ${ago(before(2 * day), NOW)}`);
+  expect(since(before(40 * day), NOW)).toBe(`on ${ago(before(40 * day), NOW)}`);
+  expect(since(before(400 * day), NOW)).toBe(`in ${ago(before(400 * day), NOW)}`);
 });
 
 test("a length of time is told in its largest unit, finer where it is short", () => {

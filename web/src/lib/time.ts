@@ -30,6 +30,17 @@ export function ago(time: string, now = Date.now()): string {
     : monthAndYear.format(date);
 }
 
+/** The same, as it ends a sentence: `just now`, `5m ago`, `on Tue`, `on 4 Mar`, `in Mar 2025`. */
+export function since(time: string, now = Date.now()): string {
+  const words = ago(time, now);
+  const date = new Date(time);
+  const passed = now - date.getTime();
+  if (passed < MINUTE) return `just ${words}`;
+  if (passed < DAY) return `${words} ago`;
+  const isYear = new Date(now).getFullYear() !== date.getFullYear() && passed >= 6 * DAY;
+  return isYear ? `in ${words}` : `on ${words}`;
+}
+
 /** A length of time in its largest unit, rounded down: `40s`, `12m`, `3h`, `5d`. */
 export function span(ms: number): string {
   const length = Math.abs(ms);

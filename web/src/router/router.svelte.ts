@@ -51,7 +51,7 @@ class Router {
     const url = new URL(to, window.location.href);
     if (url.href === this.#url.href) return;
     if (this.#loses(url)) {
-      unsaved.ask(() => this.go(url.href, { replace }));
+      unsaved.askToLeave(() => this.go(url.href, { replace }));
       return;
     }
     if (replace) window.history.replaceState({ index: this.#index }, "", url);
@@ -77,7 +77,7 @@ class Router {
     const steps = index - this.#index;
     if (steps !== 0 && this.#loses(url)) {
       window.history.go(-steps);
-      unsaved.ask(() => window.history.go(steps));
+      unsaved.askToLeave(() => window.history.go(steps));
       return;
     }
     window.history.replaceState({ index }, "");

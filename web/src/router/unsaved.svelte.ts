@@ -1,8 +1,8 @@
 /**
- * What has been changed on the page and is not saved: nobody loses it without being asked. A form says so while it is there;
- * the router asks before it leads elsewhere, and the browser before it closes or reloads the page.
+ * What has been changed and is not saved: nobody loses it without being asked. A form says so while it is there; the router
+ * asks before it leads elsewhere, a dialog before it closes, and the browser before it closes or reloads the page.
  */
-import { untrack } from "svelte";
+import { tick, untrack } from "svelte";
 
 interface Form {
   isDirty: () => boolean;
@@ -10,10 +10,17 @@ interface Form {
   discard: () => void;
 }
 
+/** What somebody is asked. */
+interface Question {
+  /** What would be lost: all that is on the page, or the form in a dialog alone. */
+  about: "page" | "dialog";
+  /** How to go on. */
+  go: () => void;
+}
+
 class Unsaved {
   readonly #forms = new Set<Form>();
-  /** How to go on, while somebody is asked whether to leave. */
-  going: (() => void) | null = $state.raw(null);
+  question: Question | null = $state.raw(null);
 
   /** Whether something would be lost now. */
   get isAny(): boolean {
@@ -30,20 +37,28 @@ class Unsaved {
     };
   }
 
-  /** Asks whether to leave, and goes on if so. */
-  ask(go: () => void) {
-    this.going = go;
+  /** Asks whether to leave the page, and goes on if so. */
+  askToLeave(go: () => void) {
+    this.question = { about: "page", go };
+  }
+
+  /** Asks whether to drop what is in a dialog, and does so if so. */
+  askToDiscard(form: Form) {
+    this.question = { about: "dialog", go: form.discard };
   }
 
   stay() {
-    this.going = null;
+    this.question = null;
   }
 
-  leave() {
-    const go = this.going;
-    this.going = null;
-    for (const form of this.#forms) form.discard();
-    go?.();
+  async leave(): Promise<void> {
+    const question = this.question;
+    if (!question) return;
+    this.question = null;
+    if (question.about === "page") for (const form of this.#forms) form.discard();
+    // The question gives the focus back first, and dialogs that were discarded are gone.
+    await tick();
+    question.go();
   }
 }
 

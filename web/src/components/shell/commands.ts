@@ -2,6 +2,7 @@
 import { explain } from "~/api/client";
 import { paths } from "~/router/paths";
 import { router } from "~/router/router.svelte";
+import { unsaved } from "~/router/unsaved.svelte";
 import { announce } from "~/lib/announce.svelte";
 import { availability } from "~/stores/availability.svelte";
 import { commands, type Command } from "~/stores/commands.svelte";
@@ -113,7 +114,12 @@ export async function setAvailable(isAvailable: boolean) {
   }
 }
 
+/** Also asks who would lose something. */
 export async function signOut() {
+  if (unsaved.isAny) {
+    unsaved.askToLeave(() => void signOut());
+    return;
+  }
   try {
     await session.signOut();
     router.go(paths.signin());

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Message } from "~/api/conversations";
-import { entriesOf, inWords, openForm, wordsOf } from "./thread.ts";
+import { entriesOf, inWords, openedTicket, openForm, wordsOf } from "./thread.ts";
 
 const human = (id: string, content: string) =>
   ({
@@ -70,4 +70,22 @@ test("the command that calls a person is shown in words, and nothing else is tou
   expect(inWords("/ticket My mails\nare gone")).toBe("Talk to a person: My mails\nare gone");
   expect(inWords("/tickets are what?")).toBe("/tickets are what?");
   expect(inWords("  indented")).toBe("  indented");
+});
+
+test("a ticket that was opened is found by the command's answer, and by what a model's call was told", () => {
+  const ticketOf = (messages: Message[]) => {
+    const [reply] = entriesOf(messages);
+    return reply?.kind === "reply" ? openedTicket(reply.parts) : undefined;
+  };
+  const byCommand = {
+    ...ai("1", "I have opened ticket #7."),
+    meta: { ticket: { id: "t", number: 7 } },
+  };
+  expect(ticketOf([byCommand as Message])).toBe(7);
+  const called = ai("1", "", ["c1"], "create_ticket");
+  const told = (content: string) => ({ ...tool("2", "c1"), content }) as Message;
+  expect(ticketOf([called, told("Ticket #12 has been opened.")])).toBe(12);
+  expect(ticketOf([called, told("A ticket has been opened already; one is enough.")])).toBeNull();
+  expect(ticketOf([ai("1", "", ["c1"]), told("Article #3")])).toBeNull();
+  expect(ticketOf([called])).toBeNull();
 });

@@ -17,6 +17,8 @@ export type Entry =
 
 /** The form that a model can show. */
 export const FORM = "create_form";
+/** With which a model calls a person. */
+const OPEN_TICKET = "create_ticket";
 
 export function entriesOf(messages: Message[]): Entry[] {
   const results = new Map<string, ToolMessage>();
@@ -63,6 +65,18 @@ export function openForm(messages: Message[]): ToolCall | null {
         message.tool_calls.find((call) => call.name === FORM && !answered.has(call.id)) ?? null
       );
     }
+  }
+  return null;
+}
+
+/** The number of the ticket that was opened with an answer: by the command, or by a model, whose call is told it in words. */
+export function openedTicket(parts: Part[]): number | null {
+  for (const part of parts) {
+    if (part.kind === "text" && part.message.meta?.ticket) return part.message.meta.ticket.number;
+    if (part.kind !== "steps") continue;
+    const result = part.steps.find(({ call }) => call.name === OPEN_TICKET)?.result;
+    const number = /#(\d+)/.exec(result?.content ?? "")?.[1];
+    if (number) return Number(number);
   }
   return null;
 }

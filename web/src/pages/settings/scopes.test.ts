@@ -5,10 +5,12 @@ test("scopes are grouped by what they are about", () => {
   const areas = areasOf([
     { scope: "support_ticket:read", description: "look" },
     { scope: "support_ticket:write", description: "change" },
+    { scope: "organization:read", description: "see" },
     { scope: "*", description: "everything" },
   ]);
   expect(areas).toEqual([
     { object: "support_ticket", label: "Support ticket", read: "look", write: "change" },
+    { object: "organization", label: "Organisation", read: "see", write: "" },
   ]);
 });
 

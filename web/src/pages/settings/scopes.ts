@@ -11,6 +11,9 @@ export interface Area {
   write: string;
 }
 
+/** The API spells some things as they do elsewhere. */
+const LABELS: Record<string, string> = { organization: "Organisation" };
+
 export function areasOf(scopes: ScopeDescription[]): Area[] {
   const areas: Area[] = [];
   for (const { scope, description } of scopes) {
@@ -21,7 +24,7 @@ export function areasOf(scopes: ScopeDescription[]): Area[] {
       const words = object.replace(/_/g, " ");
       area = {
         object,
-        label: words.charAt(0).toUpperCase() + words.slice(1),
+        label: LABELS[object] ?? words.charAt(0).toUpperCase() + words.slice(1),
         read: "",
         write: "",
       };
