@@ -39,6 +39,15 @@ async function saveView(name: string, query: string, isPrivate = false) {
   await page.getByRole("heading", { name }).waitFor();
 }
 
+test("the name of a view that was begun is not lost without a question", async () => {
+  await openInbox(page, "open", "?tags=parcel");
+  await page.getByRole("button", { name: "Save as view" }).click();
+  await page.getByLabel("Name").fill("Parc");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Go on writing" }).click();
+  expect(await page.getByLabel("Name").inputValue()).toBe("Parc");
+});
+
 test("what the list is narrowed to becomes a view, with a count that lives", async () => {
   await server.ticket("Vera View", "First.", { tags: ["parcel"] });
   await saveView("Parcels", "?tags=parcel");
