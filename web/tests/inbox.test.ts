@@ -498,6 +498,7 @@ test("a search in one view says so, and goes on to all tickets", async () => {
   await page.getByRole("link", { name: "Search all tickets" }).click();
   await row(page, "Solved Search").waitFor();
   await page.getByRole("searchbox", { name: "Search all tickets" }).waitFor();
+  await page.getByRole("heading", { level: 1, name: "All tickets" }).waitFor();
 });
 
 test("the command menu ranks what is called so before what has the letters in it", async () => {
