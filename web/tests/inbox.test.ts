@@ -311,6 +311,57 @@ test("a menu that opens by a key says what it is for: for one ticket, and for ma
   await openAll("2 tickets");
 });
 
+test("what was done to a ticket can be read line by line, with the times in a column of their own", async () => {
+  const ticket = await server.ticket("Hugh History", "What has happened here?");
+  const path = `/conversations/tickets/${ticket.id}/`;
+  await server.call("PATCH", path, { snoozed_until: "2090-01-01T09:00:00Z" });
+  await server.call("PATCH", path, { status: "pending", priority: "critical" });
+  await server.call("PATCH", path, { priority: "low" });
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    await openTicket(page, ticket.ticket_number, "all");
+    const done = messages(page).locator(".activity");
+    await expect.poll(() => done.allTextContents()).toHaveLength(4);
+    await done.filter({ hasText: "You set the priority to low" }).waitFor();
+    const places = await done.evaluateAll((all) =>
+      all.map((one) => {
+        const [words, time] = one.children as unknown as [HTMLElement, HTMLTimeElement];
+        const { left, right, height } = time.getBoundingClientRect();
+        return {
+          right,
+          isApart: words.getBoundingClientRect().right < left,
+          isOneLine: height < 2 * Number.parseFloat(getComputedStyle(time).fontSize),
+          isExact: time.title !== "" && !Number.isNaN(Date.parse(time.dateTime)),
+        };
+      }),
+    );
+    const [{ right } = { right: 0 }] = places;
+    const good = { right, isApart: true, isOneLine: true, isExact: true };
+    expect(places).toEqual([good, good, good, good]);
+    expect(right).toBeLessThan(width);
+  }
+});
+
+test("the merge dialog says what will happen, and to which ticket one will go on", async () => {
+  const source = await server.ticket("Mara Merge", "Asked twice.");
+  const target = await server.ticket("Milo Merge", "Asked first.");
+  await openTicket(page, source.ticket_number);
+  await page.keyboard.press("m");
+  const dialog = page.getByRole("dialog", { name: `Merge #${source.ticket_number} into …` });
+  await dialog
+    .getByText(`#${source.ticket_number} will be resolved and assigned to you.`)
+    .waitFor();
+  await dialog.getByText("will go to the ticket you choose").waitFor();
+  await dialog.getByLabel("Find a ticket").fill(String(target.ticket_number));
+  await dialog.getByText(`will go to #${target.ticket_number}.`).waitFor();
+  await dialog.getByRole("button", { name: `Merge into #${target.ticket_number}` }).click();
+  await page.getByRole("region", { name: `Ticket ${target.ticket_number}` }).waitFor();
+  expect(await server.find(source)).toMatchObject({
+    status: "resolved",
+    assignee: { type: "user" },
+  });
+});
+
 test("nothing of a long name or address is cut where one assigns, on a phone neither", async () => {
   const email = "wilhelmina.featherstonehaugh-cholmondeley@customer-care.example.com";
   await server.join(email, "Wilhelmina Featherstonehaugh-Cholmondeley of Little Snoring");
@@ -447,6 +498,7 @@ test("a search in one view says so, and goes on to all tickets", async () => {
   await page.getByRole("link", { name: "Search all tickets" }).click();
   await row(page, "Solved Search").waitFor();
   await page.getByRole("searchbox", { name: "Search all tickets" }).waitFor();
+  await page.getByRole("heading", { level: 1, name: "All tickets" }).waitFor();
 });
 
 test("the command menu ranks what is called so before what has the letters in it", async () => {

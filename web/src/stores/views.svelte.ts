@@ -45,6 +45,7 @@ class Views {
   }
 
   nameOf(id: string): string {
+    if (id === "all") return "All tickets";
     const builtIn = BUILT_IN.find((view) => view.id === id);
     return builtIn?.label ?? this.saved.find((view) => view.short_id === id)?.name ?? "Inbox";
   }
