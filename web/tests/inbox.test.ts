@@ -344,7 +344,7 @@ test("what was done to a ticket can be read line by line, with the times in a co
 
 test("the merge dialog says what will happen, and to which ticket one will go on", async () => {
   const source = await server.ticket("Mara Merge", "Asked twice.");
-  const target = await server.ticket("Milo Merge", "Asked first.");
+  const target = await server.ticket("Milo Merge", "Asked first. ".repeat(20));
   await openTicket(page, source.ticket_number);
   await page.keyboard.press("m");
   const dialog = page.getByRole("dialog", { name: `Merge #${source.ticket_number} into …` });
@@ -354,6 +354,8 @@ test("the merge dialog says what will happen, and to which ticket one will go on
   await dialog.getByText("will go to the ticket you choose").waitFor();
   await dialog.getByLabel("Find a ticket").fill(String(target.ticket_number));
   await dialog.getByText(`will go to #${target.ticket_number}.`).waitFor();
+  const found = dialog.getByRole("group", { name: "Tickets" });
+  expect(await found.evaluate((node) => node.scrollWidth - node.clientWidth)).toBe(0);
   await dialog.getByRole("button", { name: `Merge into #${target.ticket_number}` }).click();
   await page.getByRole("region", { name: `Ticket ${target.ticket_number}` }).waitFor();
   expect(await server.find(source)).toMatchObject({
@@ -507,6 +509,26 @@ test("the command menu ranks what is called so before what has the letters in it
   await page.keyboard.press("ControlOrMeta+k");
   await page.getByRole("combobox", { name: "Command or ticket" }).fill("not");
   await expect.poll(() => page.getByRole("option").first().textContent()).toMatch(/Write a note/);
+});
+
+test("on a phone the details of a ticket are closed by a tap beside them, and by Escape", async () => {
+  const ticket = await server.ticket("Delia Details", "Who am I?");
+  const touch = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+  const phone = await signIn(browser, server, touch);
+  await openTicket(phone, ticket.ticket_number);
+  const details = phone.getByRole("complementary", { name: "About this ticket" });
+  const beside = phone.getByRole("button", { name: "Close the details" });
+  for (const close of [
+    () => beside.tap({ position: { x: 10, y: 100 } }),
+    () => phone.keyboard.press("Escape"),
+  ]) {
+    await phone.getByRole("button", { name: "Details", exact: true }).tap();
+    await details.waitFor();
+    await close();
+    await details.waitFor({ state: "hidden" });
+    await composer(phone).waitFor();
+  }
+  await closeWindow(phone);
 });
 
 test("on a phone the menu is left with Escape", async () => {
