@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
@@ -7,7 +7,10 @@ const TEXT = /\.(html|js|css|svg|json)$/;
 // Below this, the headers are most of the answer.
 const WORTH_IT = 1024;
 
-/** Puts a `.br` and a `.gz` beside every file of the build that gains by it. */
+/**
+ * Puts a `.br` and a `.gz` in the place of every file of the build that gains by it: whoever understands neither gets what the
+ * server unpacks. Pages stay beside theirs; that they are there says that the app has been built.
+ */
 export function compress(): Plugin {
   let folder = "dist";
   return {
@@ -32,7 +35,8 @@ async function one(path: string) {
     br: brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }),
     gz: gzipSync(bytes, { level: 9 }),
   };
-  for (const [suffix, small] of Object.entries(forms)) {
-    if (small.length < bytes.length) await writeFile(`${path}.${suffix}`, small);
-  }
+  const sizes = Object.values(forms).map((form) => form.length);
+  if (Math.max(...sizes) >= bytes.length) return;
+  for (const [suffix, small] of Object.entries(forms)) await writeFile(`${path}.${suffix}`, small);
+  if (!path.endsWith(".html")) await rm(path);
 }

@@ -1,15 +1,18 @@
 //! The web app: one page, whatever the path, and the files it loads.
 //!
-//! `scripts/web` builds it into `web/dist`, from where it is embedded. Beside each file lie its compressed forms, made
-//! once by that build, so serving costs no time for compression.
+//! `scripts/web` builds it into `web/dist`, from where it is embedded. In the place of each larger file lie its compressed
+//! forms, made once by that build, so serving costs no time for compression, and the binary no room for what no browser asks for.
 
-use crate::{ASK_FIRST, answer, asset};
+use crate::{ASK_FIRST, answer, asset, tag_of};
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use rust_embed::{Embed, EmbeddedFile};
+use flate2::read::GzDecoder;
+use rust_embed::Embed;
+use std::borrow::Cow;
+use std::io::Read as _;
 
 /// Scripts, styles and requests: this server's only, and nothing inline. Images besides: what is in the page itself, such as
 /// one that was pasted and is on its way up.
@@ -87,29 +90,37 @@ async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
 struct Found<'a> {
     name: &'a str,
     encoding: Option<&'static str>,
-    file: EmbeddedFile,
+    /// Another for each form.
+    tag: String,
+    data: Cow<'static, [u8]>,
 }
 
-/// The smallest form of a file that the client understands.
+/// The smallest form of a file that the client understands; unpacked for one that understands none of those there are.
 fn find<'a>(name: &'a str, request: &HeaderMap) -> Option<Found<'a>> {
+    let found = |encoding, tag, data| Found {
+        name,
+        encoding,
+        tag,
+        data,
+    };
     let forms = [("br", ".br"), ("gzip", ".gz")];
     for (encoding, suffix) in forms {
         if accepts(request, encoding)
             && let Some(file) = App::get(&format!("{name}{suffix}"))
         {
-            return Some(Found {
-                name,
-                encoding: Some(encoding),
-                file,
-            });
+            return Some(found(Some(encoding), tag_of(&file), file.data));
         }
     }
-    let file = App::get(name)?;
-    Some(Found {
-        name,
-        encoding: None,
-        file,
-    })
+    if let Some(file) = App::get(name) {
+        return Some(found(None, tag_of(&file), file.data));
+    }
+    let packed = App::get(&format!("{name}.gz"))?;
+    let mut data = Vec::new();
+    GzDecoder::new(packed.data.as_ref())
+        .read_to_end(&mut data)
+        .ok()?;
+    let tag = format!("{}-unpacked", tag_of(&packed));
+    Some(found(None, tag, data.into()))
 }
 
 /// Whether `Accept-Encoding` names a coding, and not to forbid it.
@@ -135,7 +146,8 @@ impl Found<'_> {
     fn into_response(self, request: &HeaderMap, cache_control: &'static str) -> Response {
         let mut response = answer(
             self.name,
-            self.file,
+            &self.tag,
+            self.data,
             request,
             cache_control,
             CONTENT_SECURITY_POLICY,

@@ -16,6 +16,7 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use rust_embed::{Embed, EmbeddedFile};
+use std::borrow::Cow;
 use std::path::PathBuf;
 use tower_http::services::ServeDir;
 
@@ -79,23 +80,31 @@ fn static_files(folder: &std::path::Path) -> Router {
 /// One of the files that go with pages without scripts.
 fn asset(name: &str, request: &HeaderMap) -> Response {
     match Assets::get(name) {
-        Some(file) => answer(name, file, request, ASK_FIRST, CONTENT_SECURITY_POLICY),
+        Some(file) => {
+            let (tag, policy) = (tag_of(&file), CONTENT_SECURITY_POLICY);
+            answer(name, &tag, file.data, request, ASK_FIRST, policy)
+        }
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// What tells one state of a file from another.
+fn tag_of(file: &EmbeddedFile) -> String {
+    file.metadata.sha256_hash()[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A file, or that the client has it already.
 fn answer(
     name: &str,
-    file: EmbeddedFile,
+    tag: &str,
+    data: Cow<'static, [u8]>,
     request: &HeaderMap,
     cache_control: &'static str,
     policy: &'static str,
 ) -> Response {
-    let tag: String = file.metadata.sha256_hash()[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     let tag = format!("\"{tag}\"");
     let known = request
         .get(header::IF_NONE_MATCH)
@@ -111,7 +120,7 @@ fn answer(
     if known {
         (StatusCode::NOT_MODIFIED, headers).into_response()
     } else {
-        (headers, file.data.into_owned()).into_response()
+        (headers, data.into_owned()).into_response()
     }
 }
 
@@ -272,7 +281,17 @@ mod tests {
             assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
             let cached = plain.headers()[header::CACHE_CONTROL].to_str().unwrap();
             assert!(cached.contains("immutable"), "{reference}: {cached}");
-            let length = bytes(plain).await.len();
+            let tag = plain.headers()[header::ETAG].clone();
+            let packed = [("accept-encoding", "gzip")];
+            let packed = bytes(get(&router, &reference, &packed).await).await;
+            let plain = bytes(plain).await;
+            let length = plain.len();
+            if packed != plain {
+                let mut unpacked = Vec::new();
+                let mut decoder = flate2::read::GzDecoder::new(&packed[..]);
+                std::io::Read::read_to_end(&mut decoder, &mut unpacked).unwrap();
+                assert!(plain == unpacked, "{reference} differs by its form");
+            }
             if length < 2048 {
                 continue;
             }
@@ -281,6 +300,7 @@ mod tests {
                 let headers = small.headers();
                 assert_eq!(headers[header::CONTENT_ENCODING], coding, "{reference}");
                 assert_eq!(headers[header::VARY], "accept-encoding");
+                assert_ne!(headers[header::ETAG], tag, "{reference}");
                 assert!(bytes(small).await.len() < length, "{reference}");
             }
             let hidden = get(&router, &format!("{reference}.br"), &[]).await;
