@@ -4,6 +4,7 @@ use crate::openapi::CommonErrors;
 use crate::projects::log::author;
 use crate::{Access, ApiError, Call, Routes, call};
 use axum::body::Body;
+use axum::http::Method;
 use axum::response::Response;
 use blobs::Blobs;
 use bytes::Bytes;
@@ -34,10 +35,13 @@ pub(crate) fn routes() -> Routes {
 async fn retrieve(call: Call) -> Result<Response, ApiError> {
     let project = call.project_id()?;
     let (store, blobs) = (call.app.store.clone(), call.app.blobs.clone());
-    let author = author(&call)?;
-    store
-        .write(move |c| Box::pin(async move { author.did(c, "exported").await }))
-        .await?;
+    // Who asks for the head only, takes nothing away.
+    if call.method != Method::HEAD {
+        let author = author(&call)?;
+        store
+            .write(move |c| Box::pin(async move { author.did(c, "exported").await }))
+            .await?;
+    }
     let export = ProjectExport::new(store, blobs, project, call.app.env.now());
     let lines = stream::try_unfold(export, |mut export| async move {
         let some = export.next().await.inspect_err(|error| {

@@ -1,6 +1,7 @@
 //! What is done to a project itself is in its log of changes.
 
 use crate::common::{assert_error, keys};
+use http::Method;
 use serde_json::{Value, json};
 use testkit::{Setup, Tenant, on_both_engines};
 
@@ -330,6 +331,8 @@ async fn who_took_the_whole_project_away_is_in_the_log(setup: Setup) {
     let without = app.key(tenant.user, &["ticket:read"]).await;
     let export = path(&tenant, "export/");
     app.api(&without).get(&export).await.expect(403);
+    let head = tenant.api.request(Method::HEAD, &export);
+    tenant.api.send(head).await.expect(200);
     assert_eq!(done(&tenant).await, expected(tenant.user, &[]));
     tenant.api.get(&export).await.expect(200);
     let project = tenant.api.get(&path(&tenant, "")).await.expect(200).json;
